@@ -1,0 +1,1 @@
+"""Ingest: rows of files to tf.Examples, split three ways."""

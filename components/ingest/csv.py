@@ -1,0 +1,55 @@
+"""Reader of CSV files with a header (RFC 4180, any one-character delimiter, UTF-8)."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from components.errors import DataError
+from components.ingest.rows import MAX_FIELD_BYTES, Row
+from components.spec import DataOptions
+
+PATTERNS = ("*.csv", "*.csv.gz", "*.tsv", "*.tsv.gz")
+
+
+def rows(stream: BinaryIO, path: str, options: DataOptions) -> Iterator[Row]:
+    """Yields the records below the header; quoted fields may hold line ends.
+
+    Raises:
+        DataError: the file is empty, or its header names a column twice.
+    """
+    csv.field_size_limit(MAX_FIELD_BYTES)
+    # Bytes that are not UTF-8 pass as surrogates, so that only their row is bad, not the rest.
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(text, delimiter=options.delimiter, strict=True)
+    header = next(reader, None)
+    if not header:
+        raise DataError(f"{path}: the file is empty; a header with the column names is read first")
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise DataError(f"{path}:1: the header names {', '.join(map(repr, doubled))} twice")
+    line = reader.line_num + 1
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            yield Row(line, {}, f"not valid CSV: {error}")
+            line = reader.line_num + 1
+            continue
+        if fields is None:
+            return
+        if fields:
+            yield Row(line, dict(zip(header, fields, strict=False)), _problem(fields, header))
+        line = reader.line_num + 1
+
+
+def _problem(fields: list[str], header: list[str]) -> str | None:
+    if len(fields) != len(header):
+        return (
+            f"has {len(fields)} field{'s' * (len(fields) != 1)}, but the header names "
+            f"{len(header)} ({', '.join(header)}); is a delimiter or a quote missing?"
+        )
+    for name, value in zip(header, fields, strict=True):
+        if not value.isascii() and any("\udc80" <= character <= "\udcff" for character in value):
+            return f"field {name!r} holds bytes that are not UTF-8 (convert the file to UTF-8)"
+    return None

@@ -1,0 +1,230 @@
+"""The Beam executor under TFX's FileBasedExampleGen: rows of any reader to tf.Examples.
+
+Beside the examples it writes ``summary.json``: rows and labels by split, which the data gate
+reads.  Rows that cannot be read do not fail inside a worker, where the message would drown in a
+stack trace, but are collected and reported together, in file order.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.io import fileio
+from google.protobuf import struct_pb2
+from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+from tfx.components.example_gen.write_split import WriteSplit, to_file_format_str
+from tfx.components.util import examples_utils
+from tfx.dsl.io import fileio as tfx_fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.utils import proto_utils
+
+from components.errors import DataError
+from components.ingest.files import reader, sources
+from components.ingest.rows import BadRow, Example, example_of
+from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, IngestConfig
+
+SUMMARY = "summary.json"
+SHOWN_PROBLEMS = 5
+CONFIG_FIELD = "ingest"
+
+
+class IngestExecutor(BaseExampleGenExecutor):
+    """Reads, checks and splits the experiment's rows."""
+
+    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
+        """The reading transform, which ``GenerateExamplesByBeam`` applies once a split."""
+        return _ReadExamples
+
+    def GenerateExamplesByBeam(
+        self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
+    ) -> dict[str, beam.pvalue.PCollection]:
+        """Serialised tf.Examples by split; also writes the summary."""
+        config = _config(exec_properties)
+        base, given = sources(config.data)
+        read = [
+            pipeline | f"Read[{role}]" >> _ReadExamples(os.path.join(base, pattern), role, config)
+            for role, pattern in given
+        ]
+        examples = [part.examples for part in read] | "FlattenExamples" >> beam.Flatten()
+        problems = [part.problems for part in read] | "FlattenProblems" >> beam.Flatten()
+        _write_summary(examples, problems, exec_properties["_summary_path"])
+        parts = examples | "Split" >> beam.Partition(
+            lambda element, count: SPLITS.index(element[0]), len(SPLITS)
+        )
+        return {
+            split: part | f"Take[{split}]" >> beam.Map(lambda element: element[3])
+            for split, part in zip(SPLITS, parts, strict=True)
+        }
+
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
+        """Runs the ingest.
+
+        Raises:
+            DataError: a row or a file cannot be used; the message lists the first ones.
+        """
+        # TFX's own Do derives the splits from its configuration, which cannot express that given
+        # files and held-out rows are mixed.
+        artifact = artifact_utils.get_single_instance(output_dict["examples"])
+        artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        summary_path = os.path.join(artifact.uri, SUMMARY)
+        with self._make_beam_pipeline() as pipeline:
+            examples = self.GenerateExamplesByBeam(
+                pipeline, exec_properties | {"_summary_path": summary_path}
+            )
+            for split, serialised in examples.items():
+                uri = artifact_utils.get_split_uri([artifact], split)
+                serialised | f"Write[{split}]" >> WriteSplit(
+                    uri, exec_properties["output_file_format"], exec_properties
+                )
+        examples_utils.set_payload_format(artifact, exec_properties["output_data_format"])
+        examples_utils.set_file_format(
+            artifact, to_file_format_str(exec_properties["output_file_format"])
+        )
+        with tfx_fileio.open(summary_path) as file:
+            summary = json.load(file)
+        if summary["problem_count"]:
+            raise DataError(_report(summary))
+
+
+def custom_config(config: IngestConfig) -> example_gen_pb2.CustomConfig:
+    """Ingest's configuration as FileBasedExampleGen carries it to the executor."""
+    fields = struct_pb2.Struct()
+    fields[CONFIG_FIELD] = config.to_json()
+    packed = example_gen_pb2.CustomConfig()
+    packed.custom_config.Pack(fields)
+    return packed
+
+
+def _config(exec_properties: dict[str, Any]) -> IngestConfig:
+    packed = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(exec_properties["custom_config"], packed)
+    fields = struct_pb2.Struct()
+    packed.custom_config.Unpack(fields)
+    return IngestConfig.model_validate_json(fields[CONFIG_FIELD])
+
+
+def _report(summary: dict[str, Any]) -> str:
+    shown = [f"{path}:{line}: {problem}" for path, line, problem in summary["problems"]]
+    rest = summary["problem_count"] - len(shown)
+    return "\n".join(shown + ([f"... and {rest} more rows that cannot be read"] if rest else []))
+
+
+class _ReadExamples(beam.PTransform):
+    """Reads the files of a pattern: ``(split, label, location, serialised tf.Example)``."""
+
+    def __init__(self, pattern: str, role: str, config: IngestConfig):
+        super().__init__()
+        self._pattern = pattern
+        self._role = role
+        self._config = config
+
+    def expand(self, pipeline):
+        return (
+            pipeline
+            | fileio.MatchFiles(self._pattern)
+            | beam.Reshuffle()
+            | fileio.ReadMatches()
+            | beam.ParDo(_ReadFile(self._role, self._config.to_json())).with_outputs(
+                "problems", main="examples"
+            )
+        )
+
+
+class _ReadFile(beam.DoFn):
+    """A file to examples, and its bad rows to ``(path, line, problem)``."""
+
+    def __init__(self, role: str, config_json: str):
+        self._role = role
+        self._config_json = config_json
+
+    def setup(self):
+        self._config = IngestConfig.model_validate_json(self._config_json)
+
+    def process(self, file: fileio.ReadableFile) -> Iterator[Any]:
+        config, path = self._config, file.metadata.path
+        problem = lambda line, text: beam.pvalue.TaggedOutput("problems", (path, line, text))  # noqa: E731
+        line = 0
+        try:
+            with file.open(mime_type="application/octet-stream") as stream:
+                for row in reader(config.data.format).rows(stream, path, config.data):
+                    line = row.line
+                    try:
+                        example = example_of(row, self._role, config)
+                    except BadRow as error:
+                        yield problem(line, str(error))
+                        continue
+                    location = f"{path}:{line}"
+                    yield (
+                        example.split,
+                        example.label,
+                        location,
+                        _serialise(example, location, config),
+                    )
+        except DataError as error:
+            yield problem(1, str(error).removeprefix(path).lstrip(":1 "))
+        except (EOFError, OSError, zlib.error) as error:
+            yield problem(line, f"cannot be read beyond this line: {error}")
+
+
+def _serialise(example: Example, location: str, config: IngestConfig) -> bytes:
+    features = {}
+    for name, value in example.values.items():
+        features[name] = _bytes(value) if isinstance(value, str) else _float(value)
+    features[config.label] = _bytes(example.label)
+    features[ID_FEATURE] = _bytes(location)
+    if example.group is not None:
+        features[GROUP_FEATURE] = _bytes(example.group)
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _bytes(value: str) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode("utf-8")]))
+
+
+def _float(value: float) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+
+
+def _write_summary(examples, problems, path: str) -> None:
+    counts = examples | "CountLabels" >> beam.CombineGlobally(_CountLabels())
+    first = problems | "FirstProblems" >> beam.combiners.Top.Smallest(SHOWN_PROBLEMS)
+    total = problems | "CountProblems" >> beam.combiners.Count.Globally()
+
+    def write(labels, shown: list, count: int) -> None:
+        summary = {"labels": labels, "problems": shown, "problem_count": count}
+        with tfx_fileio.open(path, "w") as file:
+            file.write(json.dumps(summary, indent=1, sort_keys=True))
+
+    counts | "WriteSummary" >> beam.Map(
+        write, beam.pvalue.AsSingleton(first), beam.pvalue.AsSingleton(total)
+    )
+
+
+class _CountLabels(beam.CombineFn):
+    """``{split: {label: (rows, first location)}}``."""
+
+    def create_accumulator(self) -> dict[str, dict[str, tuple[int, str]]]:
+        return {split: {} for split in SPLITS}
+
+    def add_input(self, accumulator, element):
+        split, label, location, _ = element
+        rows, first = accumulator[split].get(label, (0, location))
+        accumulator[split][label] = (rows + 1, min(first, location))
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[dict]):
+        merged = self.create_accumulator()
+        for accumulator in accumulators:
+            for split, labels in accumulator.items():
+                for label, (rows, first) in labels.items():
+                    before, earliest = merged[split].get(label, (0, first))
+                    merged[split][label] = (before + rows, min(first, earliest))
+        return merged
+
+    def extract_output(self, accumulator):
+        return accumulator

@@ -1,0 +1,127 @@
+"""Which files an experiment reads, and a look at their heads before anything heavy starts."""
+
+import difflib
+import glob
+import gzip
+import importlib
+import itertools
+import os
+import zlib
+from types import ModuleType
+from typing import NamedTuple
+
+from components.errors import DataError
+from components.ingest.rows import BadRow, Row, example_of
+from components.spec import SPLITS, DataOptions, IngestConfig, SplitByColumn, SplitByFiles
+
+HEAD_ROWS = 200
+
+
+class Source(NamedTuple):
+    """Files for a split: a pattern under the base folder and the split they are given for."""
+
+    role: str
+    pattern: str
+
+
+def reader(data_format: str) -> ModuleType:
+    """The module that reads a format."""
+    return importlib.import_module(f"components.ingest.{data_format}")
+
+
+def sources(data: DataOptions) -> tuple[str, list[Source]]:
+    """The base folder, and the patterns under it by the split they are given for.
+
+    Raises:
+        DataError: no file matches, or a folder holds files of the format under several endings.
+    """
+    split = data.split
+    if isinstance(split, SplitByFiles):
+        patterns = {"train": split.train, "validate": split.validation, "test": split.test}
+        given = [Source(role, p) for role, p in patterns.items() if isinstance(p, str)]
+        return data.path, given
+    if not os.path.isdir(data.path):
+        return os.path.split(data.path)[0] or ".", [Source("all", os.path.basename(data.path))]
+    patterns = reader(data.format).PATTERNS
+    found = [pattern for pattern in patterns if glob.glob(os.path.join(data.path, pattern))]
+    if len(found) > 1:
+        raise DataError(
+            f"{data.path}: the folder holds files named {' and '.join(found)}; "
+            f"say which to read with data.path: {os.path.join(data.path, found[0])}"
+        )
+    if not found:
+        raise DataError(
+            f"{data.path}: no {data.format} file in this folder ({', '.join(patterns)})"
+        )
+    return data.path, [Source("all", found[0])]
+
+
+def open_local(path: str):
+    """Opens a file for reading bytes, unpacking ``.gz``."""
+    return gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")
+
+
+def check_heads(config: IngestConfig) -> list[str]:
+    """Reads the first rows of every file, so that plain mistakes stop before the pipeline starts.
+
+    Returns:
+        the files, in order.
+
+    Raises:
+        DataError: a file is missing, empty, or its first rows do not fit the experiment.
+    """
+    base, given = sources(config.data)
+    checked = []
+    for role, pattern in given:
+        where = os.path.join(base, pattern)
+        paths = sorted(path for path in glob.glob(where) if os.path.isfile(path))
+        if not paths:
+            raise DataError(
+                f"{where}: no such file (data.path is {config.data.path!r}"
+                + (f", data.split.{role} is {pattern!r}" if role in SPLITS else "")
+                + "; a relative path starts at the experiment file's folder)"
+            )
+        for path in paths:
+            _check_head(path, role, config)
+        checked += paths
+    return checked
+
+
+def _check_head(path: str, role: str, config: IngestConfig) -> None:
+    module = reader(config.data.format)
+    try:
+        with open_local(path) as stream:
+            head = list(itertools.islice(module.rows(stream, path, config.data), HEAD_ROWS))
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    if not head:
+        raise DataError(f"{path}: holds no rows")
+    _check_columns(path, head[0], config)
+    for row in head:
+        try:
+            example_of(row, role, config)
+        except BadRow as error:
+            raise DataError(f"{path}:{row.line}: {error}") from error
+
+
+def _check_columns(path: str, first: Row, config: IngestConfig) -> None:
+    needed = {"task.label": config.label}
+    needed |= {
+        f"features.{name}.column": column.column
+        for name, column in config.columns.items()
+        if column.missing is None
+    }
+    if config.data.group is not None:
+        needed["data.group"] = config.data.group
+    if isinstance(config.data.split, SplitByColumn):
+        needed["data.split.column"] = config.data.split.column
+    if first.problem:
+        return
+    for field, column in needed.items():
+        if column not in first.fields:
+            near = difflib.get_close_matches(column, list(first.fields), n=1)
+            raise DataError(
+                f"{path}:{first.line}: no column {column!r} ({field}); the columns are "
+                f"{', '.join(map(repr, first.fields))}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+            )

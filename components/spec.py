@@ -1,0 +1,210 @@
+"""Options of the data and of the release, and what each node reads of an experiment.
+
+A node's configuration is serialised into the node and is part of its cache key, so it holds that
+node's share of the experiment and nothing else.  Importing this module imports no TensorFlow.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from models.options import AnyFeature, AnyTask, Options
+from models.spec import NetworkOptions, TrainingOptions
+
+SPLITS = ("train", "validate", "test")
+ID_FEATURE = "_id"
+"""Feature of every example: ``file:line`` of its row."""
+GROUP_FEATURE = "_group"
+"""Feature of every example where ``data.group`` is set."""
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class SplitByHash(Options):
+    """Rows fall to a split by a hash, the same wherever and however often they are read.
+
+    Attributes:
+        by: ``row`` hashes the whole row, so equal rows stay together; ``group`` hashes
+            ``data.group``, so rows that belong together stay together.
+        train: share of the train split.
+        validation: (``validate`` in the file) share of the validate split.
+        test: share of the test split.
+        seed: another seed, another split.
+    """
+
+    by: Literal["row", "group"] = "row"
+    train: Share = 0.8
+    validation: Share = Field(0.1, alias="validate")
+    test: Share = 0.1
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _shares_fill_the_whole(self) -> "SplitByHash":
+        total = self.train + self.validation + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(
+                f"train + validate + test is {total:g}; the shares must add up to 1 "
+                "(for example 0.8, 0.1 and 0.1)"
+            )
+        return self
+
+
+class SplitByColumn(Options):
+    """A column says which split a row belongs to.
+
+    Attributes:
+        by: ``column``.
+        column: the column.
+        train: its value in rows of the train split.
+        validation: (``validate`` in the file) its value in rows of the validate split.
+        test: its value in rows of the test split.
+    """
+
+    by: Literal["column"]
+    column: str
+    train: str = "train"
+    validation: str = Field("validate", alias="validate")
+    test: str = "test"
+
+
+class SplitByFiles(Options):
+    """Files are given for the splits.
+
+    Attributes:
+        by: ``files``.
+        train: file or glob under ``data.path``.
+        validation: (``validate`` in the file) file or glob under ``data.path``, or the share of
+            the train files' rows to hold out, by hash (of ``data.group`` if it is set).
+        test: file or glob under ``data.path``.
+        seed: of the hash that holds rows out.
+    """
+
+    by: Literal["files"]
+    train: str
+    validation: Share | str = Field(0.1, alias="validate")
+    test: str
+    seed: int = 0
+
+
+SPLIT_CLASSES = {
+    "row": SplitByHash,
+    "group": SplitByHash,
+    "column": SplitByColumn,
+    "files": SplitByFiles,
+}
+
+
+def _split(value: object) -> object:
+    if isinstance(value, dict):
+        return SPLIT_CLASSES[value.get("by", "row")].model_validate(value)
+    return value
+
+
+AnySplit = Annotated[SplitByHash | SplitByColumn | SplitByFiles, BeforeValidator(_split)]
+
+
+class DataOptions(Options):
+    """Where the rows are and how they split.
+
+    Attributes:
+        path: file, glob, or folder (with the format's files in it); a relative path starts at the
+            experiment file's folder.
+        format: ``csv`` (with a header) or ``jsonl`` (an object a line); ``.gz`` is unpacked.
+        delimiter: of csv.
+        group: column whose equal values belong together (a document, a patient): kept in one
+            split by ``split: {by: group}``, resampled together when a metric's interval is drawn.
+        split: how rows fall to train, validate and test.
+    """
+
+    path: str
+    format: Literal["csv", "jsonl"]
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    group: str | None = None
+    split: AnySplit = SplitByHash()
+
+
+class ReleaseOptions(Options):
+    """What a model must show on the test split before it is pushed.
+
+    Attributes:
+        thresholds: bound by metric: at least this much where higher is better, else at most.
+        beat_baseline: the gain over the task's trivial baseline must be above zero, at the lower
+            end of its bootstrap interval.
+        keep_quality: the task's release metric must not fall below the last blessed model's.
+        allowed_loss: by how much it may fall all the same.
+        confidence: of the interval.
+    """
+
+    thresholds: dict[str, float] = {}
+    beat_baseline: bool = True
+    keep_quality: bool = True
+    allowed_loss: float = Field(0.0, ge=0.0)
+    confidence: float = Field(0.95, gt=0.5, lt=1.0)
+
+
+class Column(Options):
+    """A column to read: where it stands, what it holds, what an empty field becomes."""
+
+    column: str
+    raw_type: Literal["string", "float"]
+    missing: str | float | None = None
+
+
+class IngestConfig(Options):
+    """What ingest reads of an experiment.
+
+    Attributes:
+        data: the data options, with an absolute path.
+        columns: by feature name.
+        label: column of the label.
+        code: hash of the code that runs.
+    """
+
+    data: DataOptions
+    columns: dict[str, Column]
+    label: str
+    code: str
+
+
+class SchemaConfig(Options):
+    """What the schema is derived from."""
+
+    columns: dict[str, Column]
+    label: str
+    grouped: bool
+    code: str
+
+
+class GateConfig(Options):
+    """What the data gate reads."""
+
+    task: AnyTask
+    code: str
+
+
+class TransformConfig(Options):
+    """What Transform reads."""
+
+    features: dict[str, AnyFeature]
+    task: AnyTask
+    code: str
+
+
+class TrainConfig(Options):
+    """What the Trainer reads."""
+
+    name: str
+    features: dict[str, AnyFeature]
+    task: AnyTask
+    network: NetworkOptions
+    training: TrainingOptions
+    code: str
+
+
+class EvaluateConfig(Options):
+    """What the Evaluator reads."""
+
+    task: AnyTask
+    release: ReleaseOptions
+    grouped: bool
+    code: str

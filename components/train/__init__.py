@@ -1,0 +1,1 @@
+"""Train: batches by length, the training loop, the export."""

@@ -1,0 +1,101 @@
+"""Batches of transformed examples: held in memory, of similar length, right-padded.
+
+Sequences of one batch are padded to the longest of them only, and are drawn from one of several
+groups of similar length, so that little of a step is spent on padding.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+PARSE_ROWS = 1000
+SHUFFLE_ROWS = 100_000
+
+Element = tuple[dict[str, tf.Tensor], tf.Tensor]
+
+
+def elements(
+    parsed: tf.data.Dataset,
+    to_inputs: Callable[[dict[str, tf.Tensor]], Element],
+) -> tf.data.Dataset:
+    """Rows one by one, parsed once and then kept in memory.
+
+    Args:
+        parsed: batches of transformed features, ragged where they vary in length.
+        to_inputs: from a batch's features to (network inputs without padding, label).
+    """
+    rows = parsed.map(to_inputs, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+    # A row of a ragged batch is dense, but only a map makes its type say so.
+    return rows.map(lambda inputs, label: (inputs, label)).cache()
+
+
+def inputs_and_label(label: str) -> Callable[[dict[str, tf.Tensor]], Element]:
+    """Splits a batch of transformed features to network inputs and the label.
+
+    A ragged feature ``name`` gets its ``name_length`` int32 ``[batch]`` beside it; int64 becomes
+    int32.
+    """
+
+    def split(features: dict[str, tf.Tensor]) -> Element:
+        inputs = {}
+        for name, tensor in features.items():
+            if name == label:
+                continue
+            if isinstance(tensor, tf.RaggedTensor):
+                inputs[f"{name}_length"] = tf.cast(tensor.row_lengths(), tf.int32)
+            inputs[name] = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
+        return inputs, features[label]
+
+    return split
+
+
+def row_lengths(rows: tf.data.Dataset) -> np.ndarray:
+    """Steps of each row, int64 ``[rows]``: the sum over its sequence features, 0 without any."""
+    lengths = [
+        np.sum([batch[name] for name in batch if name.endswith("_length")], axis=0, dtype=np.int64)
+        * np.ones(len(label), np.int64)
+        for batch, label in _lengths_only(rows).as_numpy_iterator()
+    ]
+    return np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
+
+
+def _lengths_only(rows: tf.data.Dataset) -> tf.data.Dataset:
+    keep = [name for name in rows.element_spec[0] if name.endswith("_length")]
+    return rows.map(lambda inputs, label: ({name: inputs[name] for name in keep}, label)).batch(
+        PARSE_ROWS
+    )
+
+
+def _length_of(inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    lengths = [inputs[name] for name in sorted(inputs) if name.endswith("_length")]
+    return tf.add_n(lengths)
+
+
+def bucketed(
+    rows: tf.data.Dataset,
+    lengths: np.ndarray,
+    batch_size: int,
+    buckets: int,
+    shuffle_seed: int | None,
+) -> tf.data.Dataset:
+    """Padded batches.
+
+    Args:
+        rows: single rows, see ``elements``.
+        lengths: steps of each row, see ``row_lengths``.
+        batch_size: rows a batch.
+        buckets: groups of similar length that batches are drawn from.
+        shuffle_seed: shuffles rows anew each epoch; None keeps their order within a bucket.
+    """
+    if shuffle_seed is not None:
+        rows = rows.shuffle(min(len(lengths), SHUFFLE_ROWS), seed=shuffle_seed)
+    boundaries = np.unique(np.quantile(lengths, np.linspace(0, 1, buckets + 1)[1:-1]).astype(int))
+    boundaries = [int(boundary) for boundary in boundaries if boundary > 0]
+    if not boundaries:
+        return rows.padded_batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return rows.bucket_by_sequence_length(
+        lambda inputs, label: _length_of(inputs),
+        bucket_boundaries=boundaries,
+        bucket_batch_sizes=[batch_size] * (len(boundaries) + 1),
+    ).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,55 @@
+"""Transform's ``preprocessing_fn``: every feature's own preprocessing, with TFT's analyzers.
+
+The graph that comes out is the one that training reads, that evaluation runs and that is served.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.spec import TransformConfig
+from models.options import graph_module
+
+CONFIG_KEY = "transform"
+
+
+class TftAnalyzers:
+    """TensorFlow Transform's analyzers over the train split."""
+
+    def vocabulary(self, tokens, name: str, top_k: int | None):
+        """Learns a vocabulary and looks ``tokens`` up; see ``models.features.analyzers``."""
+        return tft.compute_and_apply_vocabulary(
+            tokens, default_value=-1, top_k=top_k, vocab_filename=name
+        )
+
+    def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
+        """Scales to mean 0 and deviation 1 over the train split; a constant becomes 0."""
+        return tft.scale_to_z_score(values)
+
+
+class TftLearnt:
+    """What Transform left behind, for the network."""
+
+    def __init__(self, transform_output: tft.TFTransformOutput):
+        self._output = transform_output
+
+    def vocabulary_size(self, name: str) -> int:
+        """Entries of the vocabulary."""
+        return self._output.vocabulary_size_by_name(name)
+
+    def vocabulary(self, name: str) -> list[str]:
+        """Entries of the vocabulary, by rank."""
+        return [entry.decode("utf-8", "replace") for entry in self._output.vocabulary_by_name(name)]
+
+
+def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]):
+    """Raw tensors ``[batch]`` by column to transformed tensors by name."""
+    config = TransformConfig.model_validate_json(custom_config[CONFIG_KEY])
+    analyzers = TftAnalyzers()
+    outputs = {}
+    for name, options in config.features.items():
+        graph = graph_module("features", options.kind)
+        outputs |= graph.preprocess(options, name, inputs[name], analyzers)
+    task = graph_module("tasks", config.task.kind)
+    return outputs | task.preprocess(config.task, inputs[config.task.label], analyzers)

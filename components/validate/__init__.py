@@ -1,0 +1,1 @@
+"""Validate: the schema that the experiment states, and the gate that stops unusable data."""

@@ -1,0 +1,1 @@
+"""The Keras model library: feature kinds, cells, layers, tasks, networks and their export."""

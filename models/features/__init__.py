@@ -1,0 +1,1 @@
+"""Feature kinds: what a column means, from raw value to the network's input."""

@@ -1,0 +1,40 @@
+"""What features learn from the data, handed in so that no feature depends on what learns it.
+
+In the pipeline these are TensorFlow Transform's analyzers over the whole train split; in tests,
+plain ones over a small batch.
+"""
+
+from typing import Protocol
+
+import tensorflow as tf
+
+Tokens = tf.Tensor | tf.RaggedTensor
+
+
+class Analyzers(Protocol):
+    """Learns from the train split and applies what was learnt."""
+
+    def vocabulary(self, tokens: Tokens, name: str, top_k: int | None) -> Tokens:
+        """Learns the ``top_k`` most frequent strings and looks them up.
+
+        Args:
+            tokens: string, any shape, dense or ragged.
+            name: under which the vocabulary is kept.
+            top_k: how many; all of them if None.
+
+        Returns:
+            int64 in the shape of ``tokens``: the rank from 0, or -1 outside the vocabulary.
+        """
+
+    def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
+        """Scales float32 ``[batch]`` to mean 0 and deviation 1 over the train split."""
+
+
+class Learnt(Protocol):
+    """What the analyzers left behind, read when the network is built."""
+
+    def vocabulary_size(self, name: str) -> int:
+        """Number of entries of the vocabulary kept under ``name``."""
+
+    def vocabulary(self, name: str) -> list[str]:
+        """Entries of the vocabulary kept under ``name``, by rank."""

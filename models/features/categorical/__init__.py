@@ -1,0 +1,23 @@
+"""Categorical: one of a set of strings a row, embedded."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from models.options import FeatureOptions
+
+
+class Options(FeatureOptions):
+    """Options of a categorical feature.
+
+    Attributes:
+        vocabulary: distinct values learnt from the train split, the most frequent ones; the others
+            share one id.
+        missing: value for rows whose field is empty or absent; such a row is an error if unset.
+    """
+
+    raw_type: ClassVar[str] = "string"
+    is_sequence: ClassVar[bool] = False
+
+    vocabulary: int = Field(1_000, ge=1, le=5_000_000)
+    missing: str | None = None

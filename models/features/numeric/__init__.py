@@ -1,0 +1,20 @@
+"""Numeric: one number a row, scaled by what the train split shows."""
+
+from typing import ClassVar, Literal
+
+from models.options import FeatureOptions
+
+
+class Options(FeatureOptions):
+    """Options of a numeric feature.
+
+    Attributes:
+        scale: ``standard`` (mean 0, deviation 1 on the train split) or ``none``.
+        missing: value for rows whose field is empty or absent; such a row is an error if unset.
+    """
+
+    raw_type: ClassVar[str] = "float"
+    is_sequence: ClassVar[bool] = False
+
+    scale: Literal["standard", "none"] = "standard"
+    missing: float | None = None

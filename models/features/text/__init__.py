@@ -1,0 +1,33 @@
+"""Text: a string a row, cut to words (or characters) in the graph and embedded."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from models.options import FeatureOptions
+
+
+class Options(FeatureOptions):
+    """Options of a text feature.
+
+    Attributes:
+        max_length: tokens kept of a longer text.
+        keep: which end of a longer text is kept.
+        vocabulary: distinct tokens learnt from the train split, the most frequent ones; the others
+            share one id.
+        tokens: ``words`` splits off punctuation, ``whitespace`` splits at blanks only,
+            ``characters`` at every Unicode character.
+        lower: lower-cases first.
+        strip_tags: replaces ``<...>`` markup by a blank first.
+    """
+
+    raw_type: ClassVar[str] = "string"
+    is_sequence: ClassVar[bool] = True
+
+    max_length: int = Field(256, ge=1, le=100_000)
+    keep: Literal["start", "end"] = "start"
+    vocabulary: int = Field(20_000, ge=1, le=5_000_000)
+    tokens: Literal["words", "whitespace", "characters"] = "words"
+    lower: bool = True
+    strip_tags: bool = False
+    missing: str | None = None

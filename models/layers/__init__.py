@@ -1,0 +1,1 @@
+"""Layers that know the lengths of right-padded sequences."""

@@ -1,0 +1,92 @@
+"""Sequences as ``(values, lengths)``, and the layers that mix their steps by length.
+
+Everything here takes right-padded ``values [batch, time, units]`` with ``lengths [batch]`` (int32,
+each >= 1), and no result depends on what stands in the padding or on how much of it there is.
+"""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+
+class Sequence(NamedTuple):
+    """Right-padded values ``[batch, time, units]`` and their lengths ``[batch]``."""
+
+    values: keras.KerasTensor
+    lengths: keras.KerasTensor
+
+
+def step_mask(values, lengths):
+    """Boolean ``[batch, time, 1]``: True on the steps within the length."""
+    steps = ops.arange(ops.shape(values)[1], dtype="int32")
+    return ops.expand_dims(steps[None, :] < ops.cast(lengths, "int32")[:, None], -1)
+
+
+@keras.saving.register_keras_serializable(package="rondo")
+class ReverseSequence(keras.layers.Layer):
+    """Reverses each sequence within its length; the padding stays on the right.
+
+    Call arguments: values ``[batch, time, units]``, lengths ``[batch]``.
+    Returns: ``[batch, time, units]``.
+    """
+
+    def call(self, values, lengths):
+        steps = ops.arange(ops.shape(values)[1], dtype="int32")[None, :]
+        lengths = ops.cast(lengths, "int32")[:, None]
+        source = ops.where(steps < lengths, lengths - 1 - steps, steps)
+        return ops.take_along_axis(values, source[:, :, None], axis=1)
+
+    def compute_output_shape(self, values_shape, lengths_shape):
+        return values_shape
+
+
+@keras.saving.register_keras_serializable(package="rondo")
+class LastPooling(keras.layers.Layer):
+    """The last step within the length.
+
+    Call arguments: values ``[batch, time, units]``, lengths ``[batch]``.
+    Returns: ``[batch, units]``.
+    """
+
+    def call(self, values, lengths):
+        last = ops.cast(lengths, "int32")[:, None, None] - 1
+        return ops.squeeze(ops.take_along_axis(values, last, axis=1), axis=1)
+
+    def compute_output_shape(self, values_shape, lengths_shape):
+        return (values_shape[0], values_shape[2])
+
+
+@keras.saving.register_keras_serializable(package="rondo")
+class MeanPooling(keras.layers.Layer):
+    """The mean over the steps within the length.
+
+    Call arguments: values ``[batch, time, units]``, lengths ``[batch]``.
+    Returns: ``[batch, units]``.
+    """
+
+    def call(self, values, lengths):
+        kept = ops.where(step_mask(values, lengths), values, ops.zeros_like(values))
+        return ops.sum(kept, axis=1) / ops.cast(lengths, values.dtype)[:, None]
+
+    def compute_output_shape(self, values_shape, lengths_shape):
+        return (values_shape[0], values_shape[2])
+
+
+@keras.saving.register_keras_serializable(package="rondo")
+class MaxPooling(keras.layers.Layer):
+    """The maximum over the steps within the length.
+
+    Call arguments: values ``[batch, time, units]``, lengths ``[batch]``.
+    Returns: ``[batch, units]``.
+    """
+
+    def call(self, values, lengths):
+        lowest = ops.full_like(values, -1e4)
+        return ops.max(ops.where(step_mask(values, lengths), values, lowest), axis=1)
+
+    def compute_output_shape(self, values_shape, lengths_shape):
+        return (values_shape[0], values_shape[2])
+
+
+POOLINGS = {"last": LastPooling, "mean": MeanPooling, "max": MaxPooling}

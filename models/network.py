@@ -1,0 +1,118 @@
+"""Builds the network of an experiment: features, recurrent encoder, pooling, the task's head.
+
+Every sequence feature gets its own recurrent encoder and is pooled to a vector; the vectors of all
+features side by side go through dropout to the head.
+"""
+
+import importlib
+from collections.abc import Mapping
+
+import keras
+
+from models.features.analyzers import Learnt
+from models.layers.sequence import POOLINGS, ReverseSequence, Sequence
+from models.options import FeatureOptions, TaskOptions, graph_module
+from models.spec import NetworkOptions, TrainingOptions
+
+
+def build(
+    features: Mapping[str, FeatureOptions],
+    task: TaskOptions,
+    network: NetworkOptions,
+    learnt: Learnt,
+) -> keras.Model:
+    """The uncompiled network.
+
+    Args:
+        features: options by feature name.
+        task: the task's options.
+        network: the network's options.
+        learnt: sizes of the vocabularies that the features and the task learnt.
+
+    Returns:
+        a functional model from the features' inputs (by name) to the head's output.
+    """
+    inputs: dict[str, keras.KerasTensor] = {}
+    vectors = []
+    for name, options in features.items():
+        graph = graph_module("features", options.kind)
+        feature_inputs = graph.keras_inputs(options, name)
+        inputs |= feature_inputs
+        encoded = graph.encode(options, name, feature_inputs, learnt, network.embedding_size)
+        if isinstance(encoded, Sequence):
+            vectors += pooled_encoding(name, encoded, network)
+        else:
+            vectors.append(encoded)
+    vector = keras.layers.Concatenate(name="vector")(vectors) if len(vectors) > 1 else vectors[0]
+    if network.dropout:
+        vector = keras.layers.Dropout(network.dropout, name="dropout")(vector)
+    output = graph_module("tasks", task.kind).head(task, vector, learnt)
+    return keras.Model(inputs, output, name="network")
+
+
+def pooled_encoding(
+    name: str, sequence: Sequence, network: NetworkOptions
+) -> list[keras.KerasTensor]:
+    """The vectors ``[batch, units]`` that stand for a sequence, one a pooling and direction."""
+    if network.embedding_dropout:
+        dropped = keras.layers.SpatialDropout1D(
+            network.embedding_dropout, name=f"{name}_embedding_dropout"
+        )
+        sequence = Sequence(dropped(sequence.values), sequence.lengths)
+    directions = recurrent_encoding(name, sequence, network)
+    vectors = []
+    for pooling in network.pooling:
+        for direction, values in directions.items():
+            pool = POOLINGS[pooling](name=f"{name}_{direction}_{pooling}")
+            vectors.append(pool(values, sequence.lengths))
+        if network.shortcut and pooling != "last":
+            pool = POOLINGS[pooling](name=f"{name}_shortcut_{pooling}")
+            vectors.append(pool(*sequence))
+    return vectors
+
+
+def recurrent_encoding(
+    name: str, sequence: Sequence, network: NetworkOptions
+) -> dict[str, keras.KerasTensor]:
+    """Runs the recurrent layers in each direction.
+
+    Returns:
+        ``{"forward": [batch, time, units]}`` and, if bidirectional, ``"backward"``: each in its own
+        reading order, so that the last step within the length has seen the whole sequence.
+    """
+    cell = importlib.import_module(f"models.cells.{network.cell}")
+    reverse = ReverseSequence(name=f"{name}_reverse")
+    values, lengths = sequence
+    directions = {"forward": values}
+    for index in range(network.layers):
+        forward = cell.layer(network.units, f"{name}_forward_{index}")(values)
+        directions = {"forward": forward}
+        if network.bidirectional:
+            backward = cell.layer(network.units, f"{name}_backward_{index}")(
+                reverse(values, lengths)
+            )
+            directions["backward"] = backward
+            if index + 1 < network.layers:
+                join = keras.layers.Concatenate(name=f"{name}_both_{index}")
+                values = join([forward, reverse(backward, lengths)])
+        else:
+            values = forward
+    return directions
+
+
+def compile_network(
+    network: keras.Model, task: TaskOptions, training: TrainingOptions
+) -> keras.Model:
+    """Gives the network its optimiser and the task's loss and metrics."""
+    optimizer = keras.optimizers.get(
+        {
+            "class_name": training.optimizer,
+            "config": {
+                "learning_rate": training.learning_rate,
+                "global_clipnorm": training.clip_norm,
+            },
+        }
+    )
+    graph = graph_module("tasks", task.kind)
+    network.compile(optimizer, loss=graph.loss(task), metrics=graph.training_metrics(task))
+    return network

@@ -1,0 +1,1 @@
+"""Tasks: labels, head, loss, statistics, baseline and served outputs."""

@@ -1,0 +1,115 @@
+"""The graph of a classification task: head, loss, served outputs, statistics, baseline.
+
+The trivial baseline answers every row with the label frequencies of the train split; its label is
+the most frequent one.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.features.analyzers import Analyzers, Learnt
+from models.tasks.classify import Options
+
+LABEL = "label"
+"""Name of the transformed label, and of its vocabulary."""
+
+STATISTICS = ("rows", "correct", "log_loss")
+SMALLEST_PROBABILITY = 1e-7
+
+
+def preprocess(options: Options, raw: tf.Tensor, analyzers: Analyzers) -> dict[str, tf.Tensor]:
+    """Raw labels, string ``[batch]``, to ``{"label": int64 [batch]}``; unknown ones are -1."""
+    return {LABEL: analyzers.vocabulary(raw, LABEL, top_k=None)}
+
+
+def head(options: Options, vector: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
+    """``[batch, units]`` to probabilities ``[batch, labels]``, float32."""
+    classes = learnt.vocabulary_size(LABEL)
+    return keras.layers.Dense(classes, activation="softmax", dtype="float32", name="scores")(vector)
+
+
+def loss(options: Options) -> keras.losses.Loss:
+    """Cross-entropy of the true label, in nats."""
+    return keras.losses.SparseCategoricalCrossentropy()
+
+
+def training_metrics(options: Options) -> list[keras.metrics.Metric]:
+    """What is shown while training, beside the loss."""
+    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+
+def baseline(options: Options, labels: np.ndarray, learnt: Learnt) -> np.ndarray:
+    """Scores of the trivial baseline.
+
+    Args:
+        options: the task's options.
+        labels: int64 ``[rows]``, transformed labels of the train split.
+        learnt: holds the label vocabulary.
+
+    Returns:
+        float32 ``[labels]``: label frequencies, each label counted once more than it occurs.
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=learnt.vocabulary_size(LABEL)) + 1.0
+    return (counts / counts.sum()).astype(np.float32)
+
+
+def served_outputs(
+    options: Options, scores: tf.Tensor, labels: Sequence[str]
+) -> dict[str, tf.Tensor]:
+    """What a client gets.
+
+    Args:
+        options: the task's options.
+        scores: float32 ``[batch, labels]``.
+        labels: the label names, in the order of the scores.
+
+    Returns:
+        ``label`` string ``[batch]`` and its ``score`` float32 ``[batch]``; all ``labels`` string
+        and their ``scores`` float32, ``[batch, labels]``.
+    """
+    names = tf.constant(list(labels))
+    return {
+        "label": tf.gather(names, tf.argmax(scores, axis=-1)),
+        "score": tf.reduce_max(scores, axis=-1),
+        "labels": tf.broadcast_to(names[None, :], tf.shape(scores)),
+        "scores": scores,
+    }
+
+
+def example_statistics(
+    options: Options, labels: np.ndarray, outputs: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Statistics of each row that can be summed; see ``STATISTICS``.
+
+    Args:
+        options: the task's options.
+        labels: the raw labels by name, bytes or str ``[rows]``.
+        outputs: served outputs, with the names of the served labels.
+
+    Returns:
+        float64 ``[rows, 3]``.  A label that is not among the served ones counts as wrong, with the
+        loss of the smallest probability.
+    """
+    names = np.asarray(outputs["labels"]).astype(bytes)
+    truth = np.asarray(labels).astype(bytes).reshape(-1, 1)
+    scores = np.asarray(outputs["scores"], np.float64)
+    probability = np.where(names == truth, scores, 0.0).sum(axis=1)
+    correct = np.asarray(outputs["label"]).astype(bytes).reshape(-1) == truth[:, 0]
+    log_loss = -np.log(np.clip(probability, SMALLEST_PROBABILITY, 1.0))
+    return np.stack([np.ones(len(truth)), correct, log_loss], axis=1)
+
+
+def summarise(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Metrics from summed statistics.
+
+    Args:
+        sums: float64 ``[..., 3]``, sums over the same rows.
+
+    Returns:
+        ``accuracy`` (a share) and ``log_loss`` (nats a row), ``[...]``; NaN where there is no row.
+    """
+    rows = np.where(sums[..., 0] > 0, sums[..., 0], np.nan)
+    return {"accuracy": sums[..., 1] / rows, "log_loss": sums[..., 2] / rows}

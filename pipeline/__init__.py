@@ -1,0 +1,1 @@
+"""Joins the components to a pipeline, runs it, and answers on the command line."""

@@ -1,0 +1,1 @@
+"""Text corpora that the pipelines and their experiments read."""

@@ -1,0 +1,204 @@
+"""Joins the components to the pipeline of an experiment.
+
+ingest -> statistics -> schema -> validation -> gate -> transform -> train -> last blessed model ->
+evaluate -> push.  Only the Evaluator reads the test split.  Each node gets its own share of the
+experiment and a hash of its own code, which together with its inputs are its cache key.
+"""
+
+from collections.abc import Sequence
+
+from tfx.components import ExampleValidator, FileBasedExampleGen, Pusher, StatisticsGen, Trainer
+from tfx.components import Transform as TfxTransform
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata, pipeline
+from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2, transform_pb2
+from tfx.types.channel import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
+
+from components.evaluate.baseline import LastBlessedOtherModel
+from components.evaluate.gate import ReleaseEvaluator, eval_config
+from components.fingerprint import code_hash
+from components.ingest.executor import IngestExecutor, custom_config
+from components.ingest.files import sources
+from components.spec import (
+    Column,
+    EvaluateConfig,
+    GateConfig,
+    IngestConfig,
+    SchemaConfig,
+    TrainConfig,
+    TransformConfig,
+)
+from components.train import run as train_run
+from components.transform import CONFIG_KEY as TRANSFORM_KEY
+from components.validate.gate import DataGate
+from components.validate.schema import ExperimentSchema
+from models.options import slice_module
+from pipeline.experiment import Experiment
+
+INGEST, STATISTICS, SCHEMA, VALIDATION = "Ingest", "Statistics", "Schema", "Validation"
+GATE, TRANSFORM, TRAIN, LAST_BLESSED = "DataGate", "Transform", "Trainer", "LastBlessed"
+EVALUATE, PUSH = "Evaluator", "Pusher"
+NODES = (
+    *(INGEST, STATISTICS, SCHEMA, VALIDATION, GATE, TRANSFORM),
+    *(TRAIN, LAST_BLESSED, EVALUATE, PUSH),
+)
+
+
+def columns(experiment: Experiment) -> dict[str, Column]:
+    """The columns that the features read, by feature name."""
+    return {
+        name: Column(
+            column=options.column or name,
+            raw_type=options.raw_type,
+            missing=getattr(options, "missing", None),
+        )
+        for name, options in experiment.features.items()
+    }
+
+
+def ingest_config(experiment: Experiment) -> IngestConfig:
+    """What ingest reads of the experiment."""
+    return IngestConfig(
+        data=experiment.data,
+        columns=columns(experiment),
+        label=experiment.task.label,
+        code=code_hash(
+            ["components.ingest.executor", f"components.ingest.{experiment.data.format}"]
+        ),
+    )
+
+
+def _slices(experiment: Experiment, with_cell: bool = False) -> list[str]:
+    modules = [slice_module("tasks", experiment.task.kind) + ".graph"]
+    modules += [
+        slice_module("features", kind) + ".graph"
+        for kind in sorted({options.kind for options in experiment.features.values()})
+    ]
+    return modules + ([f"models.cells.{experiment.network.cell}"] if with_cell else [])
+
+
+def create_pipeline(
+    experiment: Experiment,
+    *,
+    pipeline_root: str,
+    metadata_path: str,
+    push_directory: str,
+    beam_args: Sequence[str],
+) -> pipeline.Pipeline:
+    """The experiment's pipeline.
+
+    Args:
+        experiment: the experiment, checked.
+        pipeline_root: folder of the nodes' outputs.
+        metadata_path: sqlite file of the ML Metadata store.
+        push_directory: where a blessed model goes, in a folder named by its version.
+        beam_args: Beam's engine and its options.
+    """
+    task, grouped = experiment.task, experiment.data.group is not None
+    base, given = sources(experiment.data)
+    ingest = FileBasedExampleGen(
+        input_base=base,
+        input_config=example_gen_pb2.Input(
+            splits=[
+                example_gen_pb2.Input.Split(name=role, pattern=pattern) for role, pattern in given
+            ]
+        ),
+        custom_config=custom_config(ingest_config(experiment)),
+        custom_executor_spec=executor_spec.BeamExecutorSpec(IngestExecutor),
+    ).with_id(INGEST)
+    examples = ingest.outputs["examples"]
+    statistics = StatisticsGen(examples=examples, exclude_splits=["test"]).with_id(STATISTICS)
+    schema_config = SchemaConfig(
+        columns=columns(experiment),
+        label=task.label,
+        grouped=grouped,
+        code=code_hash(["components.validate.schema"]),
+    )
+    schema_node = ExperimentSchema(config=schema_config.to_json()).with_id(SCHEMA)
+    schema = schema_node.outputs["schema"]
+    validation = ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema, exclude_splits=["test"]
+    ).with_id(VALIDATION)
+    gate_config = GateConfig(
+        task=task,
+        code=code_hash(["components.validate.gate", slice_module("tasks", task.kind)]),
+    )
+    gate = DataGate(
+        examples=examples,
+        anomalies=validation.outputs["anomalies"],
+        config=gate_config.to_json(),
+    ).with_id(GATE)
+    transform_config = TransformConfig(
+        features=experiment.features,
+        task=task,
+        code=code_hash(["components.transform", *_slices(experiment)]),
+    )
+    transform = TfxTransform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="components.transform.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=["train"], transform=["train", "validate"]
+        ),
+        disable_statistics=True,
+        custom_config={TRANSFORM_KEY: transform_config.to_json()},
+    ).with_id(TRANSFORM)
+    transform.add_upstream_node(gate)
+    train_config = TrainConfig(
+        name=experiment.name,
+        features=experiment.features,
+        task=task,
+        network=experiment.network,
+        training=experiment.training,
+        code=code_hash(["components.train.run", *_slices(experiment, with_cell=True)]),
+    )
+    trainer = Trainer(
+        run_fn="components.train.run.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["validate"]),
+        custom_config={train_run.CONFIG_KEY: train_config.to_json()},
+    ).with_id(TRAIN)
+    model = trainer.outputs["model"]
+    last_blessed = Resolver(
+        strategy_class=LastBlessedOtherModel,
+        candidate=model,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id(LAST_BLESSED)
+    evaluate_config = EvaluateConfig(
+        task=task,
+        release=experiment.release,
+        grouped=grouped,
+        code=code_hash(["components.evaluate.gate", slice_module("tasks", task.kind) + ".graph"]),
+    )
+    evaluator = ReleaseEvaluator(
+        examples=examples,
+        model=model,
+        baseline_model=last_blessed.outputs["model"],
+        eval_config=eval_config(evaluate_config, task.label),
+        example_splits=["test"],
+        schema=schema,
+    ).with_id(EVALUATE)
+    pusher = Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_directory)
+        ),
+    ).with_id(PUSH)
+    return pipeline.Pipeline(
+        pipeline_name=experiment.name,
+        pipeline_root=pipeline_root,
+        components=[
+            *(ingest, statistics, schema_node, validation, gate, transform),
+            *(trainer, last_blessed, evaluator, pusher),
+        ],
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(metadata_path),
+        beam_pipeline_args=list(beam_args),
+    )

@@ -1,0 +1,186 @@
+"""A queue-drain micro-batcher: no added delay, one thread runs the model.
+
+While the thread works, requests queue. When it is free it takes the oldest request and all others
+queued for the same signature with rows of the same shapes, up to `max_batch` rows, runs them as
+one batch and cuts the outputs apart. Under light load a request runs alone at once; the busier the
+server, the larger the batches. A batch that fails is run again request by request, so that each
+gets its own error or its own answer.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from serving.errors import RequestError
+from serving.signature import SignatureSpec
+
+Arrays = Mapping[str, np.ndarray]
+
+logger = logging.getLogger(__name__)
+
+
+class Runnable(Protocol):
+    """What the batcher runs; `repository.Signature` is one."""
+
+    @property
+    def spec(self) -> SignatureSpec:
+        """Tells whether requests may be joined and pieces of one be cut apart."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Maps arrays `[rows, ...]` by input name to arrays `[rows, ...]` by output name."""
+
+
+@dataclass(eq=False)
+class _Item:
+    signature: Runnable
+    inputs: Arrays
+    rows: int
+    key: Hashable
+    future: Future[Arrays] = field(default_factory=Future)
+
+
+class Batcher:
+    """Runs requests of any number of threads on one thread, in batches.
+
+    Args:
+        max_batch: most rows run at once (default: 64). A larger request runs in pieces of this
+            size if the shapes of its outputs allow that, else whole.
+        max_queue: most requests waiting (default: 1024); one more is refused with status 429.
+    """
+
+    def __init__(self, max_batch: int = 64, max_queue: int = 1024) -> None:
+        if max_batch < 1 or max_queue < 1:
+            raise ValueError(f"max_batch={max_batch}, max_queue={max_queue}: both must be >= 1")
+        self._max_batch = max_batch
+        self._max_queue = max_queue
+        self._queue: deque[_Item] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+        self._thread.start()
+
+    def submit(self, signature: Runnable, inputs: Arrays) -> Future[Arrays]:
+        """Queues a request and returns at once.
+
+        Args:
+            signature: what to run.
+            inputs: arrays `[rows, ...]` that fit its specification.
+
+        Returns:
+            a future of the outputs, whose error is whatever the signature raised.
+
+        Raises:
+            RequestError: status 429 if the queue is full, 503 after `close`.
+        """
+        item = _Item(signature, inputs, *_rows_and_key(signature, inputs))
+        with self._changed:
+            if self._closed:
+                raise RequestError(503, "the server is stopping")
+            if len(self._queue) >= self._max_queue:
+                raise RequestError(
+                    429, f"{self._max_queue} requests are waiting already; try again later"
+                )
+            self._queue.append(item)
+            self._changed.notify()
+        return item.future
+
+    def close(self) -> None:
+        """Answers what is queued, then stops the thread; may be called twice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while batch := self._take():
+            # A future that was cancelled while it waited needs no answer.
+            batch = [item for item in batch if item.future.set_running_or_notify_cancel()]
+            if len(batch) == 1 or not self._run_together(batch):
+                for item in batch:
+                    self._run_alone(item)
+
+    def _take(self) -> list[_Item]:
+        """Waits for requests and takes those that can run together; none after `close`."""
+        with self._changed:
+            while not self._queue:
+                if self._closed:
+                    return []
+                self._changed.wait()
+            first = self._queue.popleft()
+            taken, rows = [first], first.rows
+            if not first.signature.spec.batchable:
+                return taken
+            left: deque[_Item] = deque()
+            while self._queue and rows < self._max_batch:
+                item = self._queue.popleft()
+                if item.key != first.key:
+                    left.append(item)
+                elif rows + item.rows <= self._max_batch:
+                    taken.append(item)
+                    rows += item.rows
+                else:
+                    left.append(item)
+                    break
+            self._queue.extendleft(reversed(left))
+            return taken
+
+    def _run_together(self, batch: Sequence[_Item]) -> bool:
+        """Answers all of `batch` with one run; False, with none answered, if that failed."""
+        if not batch:
+            return True
+        total = sum(item.rows for item in batch)
+        try:
+            joined = {
+                name: np.concatenate([item.inputs[name] for item in batch])
+                for name in batch[0].inputs
+            }
+            outputs = batch[0].signature.run(joined)
+        except Exception as error:
+            logger.debug("a batch of %d requests failed, running each alone: %s", len(batch), error)
+            return False
+        if any(array.ndim == 0 or array.shape[0] != total for array in outputs.values()):
+            # The model's free first axis is no batch axis after all.
+            return False
+        start = 0
+        for item in batch:
+            stop = start + item.rows
+            item.future.set_result({name: array[start:stop] for name, array in outputs.items()})
+            start = stop
+        return True
+
+    def _run_alone(self, item: _Item) -> None:
+        try:
+            item.future.set_result(self._run_in_pieces(item))
+        except Exception as error:
+            item.future.set_exception(error)
+
+    def _run_in_pieces(self, item: _Item) -> Arrays:
+        if item.rows <= self._max_batch or not item.signature.spec.splittable:
+            return item.signature.run(item.inputs)
+        pieces = [
+            item.signature.run(
+                {
+                    name: array[start : start + self._max_batch]
+                    for name, array in item.inputs.items()
+                }
+            )
+            for start in range(0, item.rows, self._max_batch)
+        ]
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def _rows_and_key(signature: Runnable, inputs: Arrays) -> tuple[int, Hashable]:
+    """Number of rows, and what two requests must have in common to run together."""
+    if not signature.spec.batchable:
+        return 1, None
+    rows = next(iter(inputs.values())).shape[0]
+    shapes = tuple(
+        (name, inputs[name].dtype.str, inputs[name].shape[1:]) for name in sorted(inputs)
+    )
+    return rows, (id(signature), shapes)

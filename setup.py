@@ -1,0 +1,36 @@
+"""Packaging; Beam ships this distribution to its workers."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="rondo-tfx",
+    version="0.1.0",
+    description="Labelled sequences to a served recurrent model, on TensorFlow Extended",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["pipeline*", "components*", "models*", "serving*"]),
+    package_data={"pipeline.cli": ["templates/*"]},
+    entry_points={"console_scripts": ["rondo = pipeline.cli.main:main"]},
+    # The reason for each stands in docs/dependencies.md.
+    install_requires=[
+        "tfx>=1.16,<1.22",
+        "tensorflow>=2.16,<2.22",
+        "keras>=3.15,<3.16",
+        "tf-keras>=2.16,<2.22",
+        "keras-tuner>=1.4.7,<2",
+        "tensorboard>=2.16,<3",
+        "apache-beam>=2.72,<2.78",
+        "dill>=0.3.1",
+        "pydantic>=2.7,<3",
+        "pyyaml>=6",
+        "click>=8.1",
+        "rich>=13",
+        "scikit-learn>=1.5,<2",
+        "uvicorn>=0.30",
+    ],
+    extras_require={"dev": ["pytest>=8", "hypothesis>=6.100", "httpx>=0.27", "ruff>=0.6"]},
+)
