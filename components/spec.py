@@ -17,6 +17,9 @@ ID_FEATURE = "_id"
 GROUP_FEATURE = "_group"
 """Feature of every example where ``data.group`` is set."""
 
+TRANSFORM_KEY, TRAIN_KEY = "transform", "train"
+"""Under which ``custom_config`` holds a node's share of the experiment."""
+
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 

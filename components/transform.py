@@ -8,10 +8,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.spec import TransformConfig
+from components.spec import TRANSFORM_KEY, TransformConfig
 from models.options import graph_module
-
-CONFIG_KEY = "transform"
 
 
 class TftAnalyzers:
@@ -45,7 +43,7 @@ class TftLearnt:
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]):
     """Raw tensors ``[batch]`` by column to transformed tensors by name."""
-    config = TransformConfig.model_validate_json(custom_config[CONFIG_KEY])
+    config = TransformConfig.model_validate_json(custom_config[TRANSFORM_KEY])
     analyzers = TftAnalyzers()
     outputs = {}
     for name, options in config.features.items():

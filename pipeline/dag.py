@@ -18,23 +18,12 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.evaluate.baseline import LastBlessedOtherModel
 from components.evaluate.gate import ReleaseEvaluator, eval_config
-from components.fingerprint import code_hash
 from components.ingest.executor import IngestExecutor, custom_config
 from components.ingest.files import sources
-from components.spec import (
-    Column,
-    EvaluateConfig,
-    GateConfig,
-    IngestConfig,
-    SchemaConfig,
-    TrainConfig,
-    TransformConfig,
-)
-from components.train import run as train_run
-from components.transform import CONFIG_KEY as TRANSFORM_KEY
+from components.spec import TRAIN_KEY, TRANSFORM_KEY
 from components.validate.gate import DataGate
 from components.validate.schema import ExperimentSchema
-from models.options import slice_module
+from pipeline import node_configs
 from pipeline.experiment import Experiment
 
 INGEST, STATISTICS, SCHEMA, VALIDATION = "Ingest", "Statistics", "Schema", "Validation"
@@ -44,39 +33,6 @@ NODES = (
     *(INGEST, STATISTICS, SCHEMA, VALIDATION, GATE, TRANSFORM),
     *(TRAIN, LAST_BLESSED, EVALUATE, PUSH),
 )
-
-
-def columns(experiment: Experiment) -> dict[str, Column]:
-    """The columns that the features read, by feature name."""
-    return {
-        name: Column(
-            column=options.column or name,
-            raw_type=options.raw_type,
-            missing=getattr(options, "missing", None),
-        )
-        for name, options in experiment.features.items()
-    }
-
-
-def ingest_config(experiment: Experiment) -> IngestConfig:
-    """What ingest reads of the experiment."""
-    return IngestConfig(
-        data=experiment.data,
-        columns=columns(experiment),
-        label=experiment.task.label,
-        code=code_hash(
-            ["components.ingest.executor", f"components.ingest.{experiment.data.format}"]
-        ),
-    )
-
-
-def _slices(experiment: Experiment, with_cell: bool = False) -> list[str]:
-    modules = [slice_module("tasks", experiment.task.kind) + ".graph"]
-    modules += [
-        slice_module("features", kind) + ".graph"
-        for kind in sorted({options.kind for options in experiment.features.values()})
-    ]
-    return modules + ([f"models.cells.{experiment.network.cell}"] if with_cell else [])
 
 
 def create_pipeline(
@@ -96,7 +52,6 @@ def create_pipeline(
         push_directory: where a blessed model goes, in a folder named by its version.
         beam_args: Beam's engine and its options.
     """
-    task, grouped = experiment.task, experiment.data.group is not None
     base, given = sources(experiment.data)
     ingest = FileBasedExampleGen(
         input_base=base,
@@ -105,36 +60,23 @@ def create_pipeline(
                 example_gen_pb2.Input.Split(name=role, pattern=pattern) for role, pattern in given
             ]
         ),
-        custom_config=custom_config(ingest_config(experiment)),
+        custom_config=custom_config(node_configs.ingest_config(experiment)),
         custom_executor_spec=executor_spec.BeamExecutorSpec(IngestExecutor),
     ).with_id(INGEST)
     examples = ingest.outputs["examples"]
     statistics = StatisticsGen(examples=examples, exclude_splits=["test"]).with_id(STATISTICS)
-    schema_config = SchemaConfig(
-        columns=columns(experiment),
-        label=task.label,
-        grouped=grouped,
-        code=code_hash(["components.validate.schema"]),
+    schema_node = ExperimentSchema(config=node_configs.schema_config(experiment).to_json()).with_id(
+        SCHEMA
     )
-    schema_node = ExperimentSchema(config=schema_config.to_json()).with_id(SCHEMA)
     schema = schema_node.outputs["schema"]
     validation = ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema, exclude_splits=["test"]
     ).with_id(VALIDATION)
-    gate_config = GateConfig(
-        task=task,
-        code=code_hash(["components.validate.gate", slice_module("tasks", task.kind)]),
-    )
     gate = DataGate(
         examples=examples,
         anomalies=validation.outputs["anomalies"],
-        config=gate_config.to_json(),
+        config=node_configs.gate_config(experiment).to_json(),
     ).with_id(GATE)
-    transform_config = TransformConfig(
-        features=experiment.features,
-        task=task,
-        code=code_hash(["components.transform", *_slices(experiment)]),
-    )
     transform = TfxTransform(
         examples=examples,
         schema=schema,
@@ -143,17 +85,9 @@ def create_pipeline(
             analyze=["train"], transform=["train", "validate"]
         ),
         disable_statistics=True,
-        custom_config={TRANSFORM_KEY: transform_config.to_json()},
+        custom_config={TRANSFORM_KEY: node_configs.transform_config(experiment).to_json()},
     ).with_id(TRANSFORM)
     transform.add_upstream_node(gate)
-    train_config = TrainConfig(
-        name=experiment.name,
-        features=experiment.features,
-        task=task,
-        network=experiment.network,
-        training=experiment.training,
-        code=code_hash(["components.train.run", *_slices(experiment, with_cell=True)]),
-    )
     trainer = Trainer(
         run_fn="components.train.run.run_fn",
         examples=transform.outputs["transformed_examples"],
@@ -161,7 +95,7 @@ def create_pipeline(
         schema=schema,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["validate"]),
-        custom_config={train_run.CONFIG_KEY: train_config.to_json()},
+        custom_config={TRAIN_KEY: node_configs.train_config(experiment).to_json()},
     ).with_id(TRAIN)
     model = trainer.outputs["model"]
     last_blessed = Resolver(
@@ -170,17 +104,11 @@ def create_pipeline(
         model=Channel(type=Model),
         model_blessing=Channel(type=ModelBlessing),
     ).with_id(LAST_BLESSED)
-    evaluate_config = EvaluateConfig(
-        task=task,
-        release=experiment.release,
-        grouped=grouped,
-        code=code_hash(["components.evaluate.gate", slice_module("tasks", task.kind) + ".graph"]),
-    )
     evaluator = ReleaseEvaluator(
         examples=examples,
         model=model,
         baseline_model=last_blessed.outputs["model"],
-        eval_config=eval_config(evaluate_config, task.label),
+        eval_config=eval_config(node_configs.evaluate_config(experiment), experiment.task.label),
         example_splits=["test"],
         schema=schema,
     ).with_id(EVALUATE)

@@ -315,11 +315,11 @@ def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
     task, features, data = parts.get("task"), parts.get("features"), parts.get("data")
     if isinstance(task, TaskOptions):
         _check_task(task, features or {}, parts, problems)
-    if isinstance(data, DataOptions) and isinstance(data.split, SplitByHash):
-        if data.split.by == "group" and data.group is None:
-            problems.append(
-                Problem(("data", "split", "by"), "group needs data.group, the column to group by")
-            )
+    split = data.split if isinstance(data, DataOptions) else None
+    if isinstance(split, SplitByHash) and split.by == "group" and data.group is None:
+        problems.append(
+            Problem(("data", "split", "by"), "group needs data.group, the column to group by")
+        )
 
 
 def _check_task(

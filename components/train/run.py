@@ -11,7 +11,7 @@ from tfx_bsl.public.tfxio import TensorFlowDatasetOptions
 
 from components.errors import UserError
 from components.progress import EpochEnd, StepEnd, report
-from components.spec import TrainConfig
+from components.spec import TRAIN_KEY, TrainConfig
 from components.train.batches import (
     PARSE_ROWS,
     bucketed,
@@ -24,7 +24,6 @@ from models import export
 from models.network import build, compile_network
 from models.options import graph_module
 
-CONFIG_KEY = "train"
 KERAS_MODEL = "model.keras"
 REPORT_STEPS = 10
 
@@ -38,7 +37,7 @@ def run_fn(fn_args: FnArgs) -> None:
     Raises:
         UserError: the loss is not a finite number.
     """
-    config = TrainConfig.model_validate_json(fn_args.custom_config[CONFIG_KEY])
+    config = TrainConfig.model_validate_json(fn_args.custom_config[TRAIN_KEY])
     training = config.training
     keras.utils.set_random_seed(training.seed)
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)

@@ -15,7 +15,7 @@ TYPES = {"string": schema_pb2.BYTES, "float": schema_pb2.FLOAT}
 
 
 def schema_of(config: SchemaConfig) -> schema_pb2.Schema:
-    """One value a row (shape ``[]``), present in every row, for each column, label, id and group."""
+    """Columns, label, id and group: one value (shape ``[]``) in every row."""
     types = {name: column.raw_type for name, column in config.columns.items()}
     types |= {config.label: "string", ID_FEATURE: "string"}
     if config.grouped:

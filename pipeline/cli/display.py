@@ -1,0 +1,124 @@
+"""What a run looks like: nodes as they run, epochs as they end, the verdict in a table."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from components.progress import EpochEnd, StepEnd, logger
+from pipeline.observer import NodeRun
+from pipeline.runs import RunRecord
+
+MARKS = {
+    "done": "[green]✓[/]",
+    "cached": "[dim]=[/]",
+    "failed": "[red]✗[/]",
+    "interrupted": "[yellow]■[/]",
+}
+
+
+class RunDisplay(logging.Handler):
+    """Shows nodes and epochs; a line each when done, a spinner meanwhile on a terminal."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Shows while the block lasts."""
+        logger.addHandler(self)
+        try:
+            with self._progress:
+                yield
+        finally:
+            logger.removeHandler(self)
+
+    def node(self, node: NodeRun) -> None:
+        """Shows a node's start or end."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        if node.state == "running":
+            self._task = self._progress.add_task(node.node)
+            return
+        took = "unchanged" if node.state == "cached" else f"{node.seconds:.1f} s"
+        self._console.print(f" {MARKS[node.state]} {node.node:<12} [dim]{took}[/]")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Shows the progress of training."""
+        event = getattr(record, "event", None)
+        if isinstance(event, StepEnd) and self._task is not None:
+            text = f"Trainer  epoch {event.epoch}/{event.epochs}  step {event.step}"
+            self._progress.update(self._task, description=f"{text}  loss {event.loss:.4f}")
+        elif isinstance(event, EpochEnd):
+            figures = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
+            self._console.print(f"   [dim]epoch {event.epoch}/{event.epochs}  {figures}[/]")
+
+
+def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> None:
+    """The end of a run: metrics, the verdict, where things are, what to do next."""
+    for warning in record.warnings:
+        console.print(f"[yellow]warning:[/] {escape(warning)}")
+    verdict = record.verdict
+    if verdict:
+        console.print(_metrics_table(verdict))
+        if verdict["skipped"]:
+            console.print(f"[yellow]note:[/] {escape(verdict['skipped'])}")
+        for rule in verdict["rules"]:
+            mark = MARKS["done"] if rule["passed"] else MARKS["failed"]
+            console.print(f" {mark} release.{rule['rule']}: {escape(rule['says'])}")
+    changed = [node for node in record.nodes if node["state"] not in ("cached",)]
+    ran = [node["node"] for node in changed if node["node"] != "LastBlessed"]
+    if record.state == "blessed":
+        pushed = "released" if "Pusher" in ran else "released before, nothing to push"
+        console.print(f"[bold green]blessed[/]: {pushed}")
+    elif record.state == "refused":
+        console.print("[bold red]not blessed[/]: not pushed, for the rules marked ✗")
+    elif record.state == "failed":
+        failed = next((node["node"] for node in record.nodes if node["state"] == "failed"), None)
+        console.print(f"[bold red]{failed or 'the run'} stopped[/]")
+        console.print(escape(record.message or ""), soft_wrap=True)
+        console.print("the same command goes on at this node once the cause is mended")
+    elif record.state == "interrupted":
+        console.print("[bold yellow]interrupted[/]: the same command goes on at the node it was in")
+    if not ran:
+        console.print("every node was up to date: none ran")
+    if record.model:
+        console.print(f"model  {record.model}", soft_wrap=True)
+    console.print(f"log    {log}", soft_wrap=True)
+    if record.state == "blessed":
+        option = "" if home == "runs" else f" --home {home}"
+        console.print(f"next   rondo serve {record.experiment}{option}")
+
+
+def _metrics_table(verdict: dict) -> Table:
+    metrics, last = verdict["metrics"], verdict["last_blessed"]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    interval = "interval"
+    for column in ("test split", "this model", interval, "trivial baseline", "last blessed"):
+        table.add_column(column, justify="left" if column == "test split" else "right")
+    for name in metrics:
+        if f"{name}_baseline" not in metrics:
+            continue
+        table.add_row(
+            name,
+            f"{metrics[name]:.4f}",
+            f"{metrics[f'{name}_low']:.4f} to {metrics[f'{name}_high']:.4f}",
+            f"{metrics[f'{name}_baseline']:.4f}",
+            f"{last[name]:.4f}" if last else "-",
+        )
+    return table

@@ -1,0 +1,50 @@
+"""``rondo``: finds a subcommand's module only when it is called, so that help is there at once."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "init": "write a commented experiment file and a sample of data",
+    "check": "check an experiment file and its data's head against each other, in seconds",
+    "run": "run the pipeline; unchanged nodes are taken from the last run",
+    "runs": "list runs: state, quality, time",
+    "compare": "train simple models on the same split and print one table",
+    "explain": "predict a few test rows and show the words that decided",
+    "serve": "answer TF Serving's REST predict from the newest released model",
+    "predict": "JSON Lines of rows in, JSON Lines of answers out",
+    "data": "build the data sets that need no download",
+    "demo": "build real data, run the pipeline on it, show what came of it",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommand ``NAME`` is ``pipeline.cli.NAME.command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The subcommands, in the order of a user's day."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the subcommand's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"pipeline.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rondo-tfx", prog_name="rondo")
+def main() -> None:
+    """Labelled sequences, from raw files to a served recurrent model, on TensorFlow Extended.
+
+    One experiment file describes data and task; one command runs the pipeline.
+    """
+
+
+if __name__ == "__main__":
+    main()

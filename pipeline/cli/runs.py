@@ -1,0 +1,51 @@
+"""``rondo runs``: what ran."""
+
+import click
+
+from pipeline.cli.common import home_option, plain_errors
+
+STYLES = {"blessed": "green", "refused": "red", "failed": "red", "interrupted": "yellow"}
+
+
+@click.command("runs")
+@click.argument("name", required=False)
+@home_option
+@plain_errors
+def command(name: str | None, home: str) -> None:
+    """Lists the runs of the experiment NAME, or of all; the latest last."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipeline import runs
+    from pipeline.workspace import existing
+
+    records = runs.read(existing(home, name)) if name else runs.read_all(home)
+    if not records:
+        click.echo(f"no runs under {home} yet; start one with `rondo run FILE`")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("experiment", "run", "state", "nodes run", "time", "test metrics", "why"):
+        table.add_column(column, overflow="fold")
+    for record in records:
+        metrics = (record.verdict or {}).get("metrics", {})
+        shown = [name for name in metrics if f"{name}_baseline" in metrics]
+        ran = sum(node["state"] == "done" for node in record.nodes) - any(
+            node["node"] == "LastBlessed" for node in record.nodes
+        )
+        table.add_row(
+            record.experiment,
+            record.run,
+            f"[{STYLES.get(record.state, 'default')}]{record.state}[/]",
+            str(max(ran, 0)),
+            f"{record.seconds:.0f} s",
+            "  ".join(f"{name} {metrics[name]:.4f}" for name in shown),
+            _reason(record),
+        )
+    Console(highlight=False).print(table)
+
+
+def _reason(record) -> str:
+    if record.state == "failed":
+        return (record.message or "").splitlines()[0][:100]
+    rules = (record.verdict or {}).get("rules", [])
+    return ", ".join(rule["rule"] for rule in rules if not rule["passed"])

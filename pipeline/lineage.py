@@ -1,0 +1,77 @@
+"""Reads from ML Metadata what a run's nodes took and gave."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+
+class ArtifactRecord(NamedTuple):
+    """An artifact: its id, its folder, and its custom properties."""
+
+    id: int
+    uri: str
+    properties: dict[str, str | int | float]
+
+
+class NodeRecord(NamedTuple):
+    """A node's execution in a run.
+
+    Attributes:
+        state: of the execution, as ML Metadata names it (``COMPLETE``, ``CACHED``, ...).
+        inputs: artifacts by input name.
+        outputs: artifacts by output name.
+        properties: of the execution, the node's own parameters among them.
+    """
+
+    state: str
+    inputs: dict[str, list[ArtifactRecord]]
+    outputs: dict[str, list[ArtifactRecord]]
+    properties: dict[str, str | int | float]
+
+
+def run_nodes(metadata_path: Path, run_id: str) -> dict[str, NodeRecord]:
+    """The nodes of a run by node id.
+
+    Args:
+        metadata_path: the sqlite file.
+        run_id: TFX's id of the run.
+    """
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(metadata_path)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE
+    store = metadata_store.MetadataStore(config)
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    if context is None:
+        return {}
+    nodes = {}
+    for execution in store.get_executions_by_context(context.id):
+        node = next(
+            found.name.partition(".")[2]
+            for found in store.get_contexts_by_execution(execution.id)
+            if found.type == "node"
+        )
+        nodes[node] = _node(store, execution)
+    return nodes
+
+
+def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> NodeRecord:
+    inputs: dict[str, list[ArtifactRecord]] = {}
+    outputs: dict[str, list[ArtifactRecord]] = {}
+    for event in store.get_events_by_execution_ids([execution.id]):
+        side = inputs if event.type == mlmd.Event.INPUT else outputs
+        for artifact in store.get_artifacts_by_id([event.artifact_id]):
+            record = ArtifactRecord(artifact.id, artifact.uri, _values(artifact.custom_properties))
+            side.setdefault(event.path.steps[0].key, []).append(record)
+    state = mlmd.Execution.State.Name(execution.last_known_state)
+    return NodeRecord(state, inputs, outputs, _values(execution.custom_properties))
+
+
+def _values(properties) -> dict[str, str | int | float]:
+    values = {}
+    for name, value in properties.items():
+        kind = value.WhichOneof("value")
+        if kind in ("string_value", "int_value", "double_value"):
+            values[name] = getattr(value, kind)
+    return values

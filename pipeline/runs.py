@@ -1,0 +1,93 @@
+"""The record of each run: what was asked, how far it came, how good the model was."""
+
+import dataclasses
+import datetime
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.workspace import Workspace
+
+RECORD = "run.json"
+LOG = "log.txt"
+STATES = ("running", "blessed", "refused", "failed", "interrupted")
+
+
+@dataclass
+class RunRecord:
+    """A run.
+
+    Attributes:
+        run: its name, which sorts by time.
+        experiment: the experiment's name.
+        file: the experiment file.
+        overrides: ``--set`` options.
+        state: one of ``STATES``; ``running`` for ever if the process was killed.
+        started: local time, ISO 8601.
+        seconds: how long it took.
+        nodes: dicts of ``node``, ``state``, ``seconds``.
+        verdict: the release's rules and metrics, see ``components.evaluate.gate``.
+        warnings: what the data gate warned of.
+        model: folder of the model that is served now, if one was ever pushed.
+        artifacts: folders by what they hold: ``examples``, ``model``, ``transform_graph``.
+        message: why it failed.
+    """
+
+    run: str
+    experiment: str
+    file: str
+    overrides: list[str]
+    state: str = "running"
+    started: str = ""
+    seconds: float = 0.0
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    verdict: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
+    model: str | None = None
+    artifacts: dict[str, str] = field(default_factory=dict)
+    message: str | None = None
+
+
+def start(place: Workspace, file: str, overrides: list[str]) -> tuple[RunRecord, Path]:
+    """A new record and its folder."""
+    now = datetime.datetime.now().astimezone()
+    stem = now.strftime("%Y%m%d-%H%M%S")
+    place.history.mkdir(parents=True, exist_ok=True)
+    taken = sum(path.name.startswith(stem) for path in place.history.iterdir())
+    run = f"{stem}-{taken + 1}" if taken else stem
+    folder = place.history / run
+    folder.mkdir()
+    record = RunRecord(
+        run=run,
+        experiment=place.folder.name,
+        file=os.path.abspath(file),
+        overrides=overrides,
+        started=now.isoformat(timespec="seconds"),
+    )
+    write(record, folder)
+    return record, folder
+
+
+def write(record: RunRecord, folder: Path) -> None:
+    """Writes the record, whole or not at all."""
+    partial = folder / (RECORD + ".partial")
+    content = json.dumps(dataclasses.asdict(record), indent=1, ensure_ascii=False)
+    partial.write_text(content, encoding="utf-8")
+    os.replace(partial, folder / RECORD)
+
+
+def read(place: Workspace) -> list[RunRecord]:
+    """All records of an experiment, the latest last."""
+    return [
+        RunRecord(**json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted(place.history.glob(f"*/{RECORD}"))
+    ]
+
+
+def read_all(home: str | Path) -> list[RunRecord]:
+    """All records under a home folder, the latest last."""
+    folders = [path.parent for path in Path(home).glob("*/history") if path.is_dir()]
+    records = [record for folder in folders for record in read(Workspace(folder))]
+    return sorted(records, key=lambda record: (record.started, record.run))

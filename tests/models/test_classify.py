@@ -1,0 +1,215 @@
+"""Classification: statistics against scikit-learn, baseline, served outputs, label checks."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, log_loss
+
+from models.options import LabelCount
+from models.tasks.classify import Options, graph
+
+TASK = Options(kind="classify", label="sentiment")
+LABELS = ["good", "bad", "so-so"]
+SPLITS = ("train", "validate", "test")
+
+
+def outputs(scores: np.ndarray, labels: list[str]) -> dict[str, np.ndarray]:
+    """Served outputs by NumPy, bytes as TensorFlow gives them."""
+    names = np.array([label.encode() for label in labels], object)
+    return {
+        "label": names[scores.argmax(axis=1)],
+        "score": scores.max(axis=1),
+        "labels": np.broadcast_to(names, scores.shape),
+        "scores": scores,
+    }
+
+
+def drawn(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """True labels by name, and scores ``[rows, 3]``."""
+    random = np.random.default_rng(seed)
+    return random.choice(LABELS, rows), random.dirichlet(np.ones(3), rows)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 60))
+def test_metrics_equal_those_of_scikit_learn(seed: int, rows: int) -> None:
+    truth, scores = drawn(seed, rows)
+    statistics = graph.example_statistics(TASK, truth.astype(bytes), outputs(scores, LABELS))
+    assert statistics.shape == (rows, len(graph.STATISTICS))
+    metrics = graph.summarise(statistics.sum(axis=0))
+    guessed = [LABELS[i] for i in scores.argmax(axis=1)]
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(truth, guessed))
+    clipped = np.clip(scores, graph.SMALLEST_PROBABILITY, 1.0)
+    order = np.argsort(LABELS)
+    expected = log_loss(truth, clipped[:, order], labels=sorted(LABELS))
+    assert metrics["log_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_rows_add_up_whatever_way_they_are_cut() -> None:
+    truth, scores = drawn(3, 30)
+    whole = graph.example_statistics(TASK, truth.astype(bytes), outputs(scores, LABELS))
+    parts = [
+        graph.example_statistics(TASK, truth[i : i + 1].astype(bytes), outputs(one, LABELS))
+        for i, one in enumerate(scores[:, None, :])
+    ]
+    np.testing.assert_allclose(np.concatenate(parts), whole)
+
+
+def test_labels_are_read_as_bytes_and_as_text() -> None:
+    scores = np.array([[0.7, 0.2, 0.1]])
+    for truth in (np.array(["good"]), np.array([b"good"]), np.array([b"good"], object)):
+        row = graph.example_statistics(TASK, truth, outputs(scores, LABELS))
+        np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
+
+
+def test_labels_outside_ascii_are_read_as_text_too() -> None:
+    scores = np.array([[0.7, 0.3]])
+    row = graph.example_statistics(TASK, np.array(["größer"]), outputs(scores, ["größer", "小"]))
+    np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
+
+
+def test_labels_outside_ascii_are_read_as_bytes() -> None:
+    scores = np.array([[0.3, 0.7]])
+    truth = np.array(["小".encode()], object)
+    row = graph.example_statistics(TASK, truth, outputs(scores, ["größer", "小"]))
+    np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
+
+
+@pytest.mark.parametrize("unknown", [b"never seen", b"", b"goo", b"goodness"])
+def test_a_label_that_is_not_served_counts_as_wrong(unknown: bytes) -> None:
+    scores = np.array([[0.7, 0.2, 0.1]])
+    row = graph.example_statistics(TASK, np.array([unknown]), outputs(scores, LABELS))
+    np.testing.assert_allclose(row, [[1.0, 0.0, -np.log(graph.SMALLEST_PROBABILITY)]])
+
+
+def test_a_probability_of_nothing_has_a_finite_loss() -> None:
+    scores = np.array([[1.0, 0.0, 0.0]])
+    row = graph.example_statistics(TASK, np.array([b"bad"]), outputs(scores, LABELS))
+    assert np.isfinite(row).all()
+    assert row[0, 2] == pytest.approx(-np.log(graph.SMALLEST_PROBABILITY))
+
+
+def test_metrics_of_many_sums_come_at_once_and_none_of_no_row() -> None:
+    sums = np.array([[4.0, 3.0, 2.0], [0.0, 0.0, 0.0]])
+    metrics = graph.summarise(sums)
+    assert metrics["accuracy"][0] == 0.75
+    assert metrics["log_loss"][0] == 0.5
+    assert np.isnan(metrics["accuracy"][1])
+    assert np.isnan(metrics["log_loss"][1])
+
+
+def test_what_the_options_promise_is_what_the_graph_gives() -> None:
+    assert tuple(graph.summarise(np.ones(len(graph.STATISTICS)))) == Options.metric_names
+    assert set(Options.higher_is_better) == set(Options.metric_names)
+    assert Options.release_metric in Options.metric_names
+    shown = tuple(metric.name for metric in graph.training_metrics(TASK))
+    assert shown == Options.training_metrics
+
+
+def test_the_baseline_answers_with_the_frequencies_of_the_labels(plain_learnt: Callable) -> None:
+    learnt = plain_learnt({"label": LABELS})
+    labels = np.array([0, 0, 0, 2, -1, 0], np.int64)
+    scores = graph.baseline(TASK, labels, learnt)
+    np.testing.assert_allclose(scores, [5 / 8, 1 / 8, 2 / 8])
+    assert scores.dtype == np.float32
+    none = graph.baseline(TASK, np.zeros(0, np.int64), learnt)
+    np.testing.assert_allclose(none, [1 / 3] * 3, rtol=1e-6)
+
+
+def test_raw_labels_become_their_rank_and_unknown_ones_stay_outside(
+    plain_analyzers: Callable,
+) -> None:
+    found = graph.preprocess(
+        TASK, tf.constant(["bad", "good", "new"]), plain_analyzers({"label": LABELS})
+    )
+    assert found["label"].numpy().tolist() == [1, 0, -1]
+
+
+def test_clients_get_names_and_scores_not_indices() -> None:
+    scores = tf.constant([[0.2, 0.5, 0.3], [0.9, 0.05, 0.05]])
+    served = {
+        name: value.numpy() for name, value in graph.served_outputs(TASK, scores, LABELS).items()
+    }
+    assert list(served) == ["label", "score", "labels", "scores"]
+    assert served["label"].tolist() == [b"bad", b"good"]
+    np.testing.assert_allclose(served["score"], [0.5, 0.9])
+    assert served["labels"].tolist() == [[label.encode() for label in LABELS]] * 2
+    np.testing.assert_array_equal(served["scores"], scores)
+    empty = graph.served_outputs(TASK, tf.zeros([0, 3]), LABELS)
+    assert empty["label"].shape == (0,)
+    assert empty["labels"].shape == (0, 3)
+
+
+def test_served_outputs_of_names_outside_ascii_are_utf8() -> None:
+    served = graph.served_outputs(TASK, tf.constant([[0.1, 0.9]]), ["größer", "小さい"])
+    assert served["label"].numpy()[0].decode("utf-8") == "小さい"
+
+
+def counts(**by_split: dict[str, int]) -> dict[str, dict[str, LabelCount]]:
+    return {
+        split: {
+            label: LabelCount(rows, f"{split}.csv:{position}")
+            for position, (label, rows) in enumerate(by_split.get(split, {}).items(), start=2)
+        }
+        for split in SPLITS
+    }
+
+
+def test_labels_that_can_be_learnt_and_judged_raise_no_problem() -> None:
+    even = {"good": 5, "bad": 4}
+    assert TASK.label_problems(counts(train=even, validate=even, test=even)) == ([], [])
+
+
+@pytest.mark.parametrize(("train", "found"), [({"good": 9}, "'good'"), ({}, "none")])
+def test_fewer_than_two_labels_stop_the_run(train: dict[str, int], found: str) -> None:
+    errors, _ = TASK.label_problems(counts(train=train))
+    assert errors == [
+        f"column 'sentiment': the train split needs at least two labels; found {found}"
+    ]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_label_of_one_row_stops_the_run_and_is_located(split: str) -> None:
+    even = {"good": 5, "bad": 4}
+    by_split = {name: dict(even) for name in SPLITS}
+    by_split[split]["odd"] = 1
+    errors, warnings = TASK.label_problems(counts(**by_split))
+    assert len(errors) == 1
+    assert errors[0].startswith(f"{split}.csv:4: label 'odd' occurs in this row only")
+    assert warnings == []
+
+
+def test_a_label_missing_from_the_train_split_stops_the_run() -> None:
+    even = {"good": 5, "bad": 4}
+    errors, warnings = TASK.label_problems(
+        counts(train=even, validate=even | {"odd": 1}, test=even | {"odd": 2})
+    )
+    assert errors == [
+        "validate.csv:4: label 'odd' (3 rows) never occurs in the train split "
+        "(add rows, or change data.split)"
+    ]
+    assert warnings == []
+
+
+def test_a_label_that_cannot_be_judged_is_warned_of() -> None:
+    train = {"good": 5, "bad": 4, "odd": 2}
+    errors, warnings = TASK.label_problems(
+        counts(train=train, validate={"good": 1, "odd": 1}, test={"good": 2, "bad": 1})
+    )
+    assert errors == []
+    assert warnings == [
+        "label 'bad' has no row in the validate split: it is not validated",
+        "label 'odd' has no row in the test split: its quality is not judged",
+    ]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    errors, warnings = TASK.label_problems(
+        counts(train={"good": 5, "bad": 2}, validate={"rare": 1}, test={"new": 2})
+    )
+    assert len(errors) == 2
+    assert len(warnings) == 4
