@@ -43,7 +43,7 @@ def build(
             vectors += pooled_encoding(name, encoded, network)
         else:
             vectors.append(encoded)
-    vector = keras.layers.Concatenate(name="vector")(vectors) if len(vectors) > 1 else vectors[0]
+    vector = concatenated(vectors, "vector")
     if network.dropout:
         vector = keras.layers.Dropout(network.dropout, name="dropout")(vector)
     output = graph_module("tasks", task.kind).head(task, vector, learnt)
@@ -60,15 +60,29 @@ def pooled_encoding(
         )
         sequence = Sequence(dropped(sequence.values), sequence.lengths)
     directions = recurrent_encoding(name, sequence, network)
-    vectors = []
-    for pooling in network.pooling:
-        for direction, values in directions.items():
-            pool = POOLINGS[pooling](name=f"{name}_{direction}_{pooling}")
-            vectors.append(pool(values, sequence.lengths))
-        if network.shortcut and pooling != "last":
-            pool = POOLINGS[pooling](name=f"{name}_shortcut_{pooling}")
-            vectors.append(pool(*sequence))
+    vectors = [
+        POOLINGS[pooling](name=f"{name}_{direction}_{pooling}")(values, sequence.lengths)
+        for pooling in network.pooling
+        for direction, values in directions.items()
+    ]
+    if network.branch_dropout:
+        vector = concatenated(vectors, f"{name}_recurrent")
+        drop = keras.layers.Dropout(
+            network.branch_dropout, (None, 1), name=f"{name}_branch_dropout"
+        )
+        vectors = [drop(vector)]
+    if network.shortcut:
+        vectors += [
+            POOLINGS[pooling](name=f"{name}_shortcut_{pooling}")(*sequence)
+            for pooling in network.pooling
+            if pooling != "last"
+        ]
     return vectors
+
+
+def concatenated(vectors: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
+    """Vectors ``[batch, units]`` side by side."""
+    return keras.layers.Concatenate(name=name)(vectors) if len(vectors) > 1 else vectors[0]
 
 
 def recurrent_encoding(

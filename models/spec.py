@@ -22,6 +22,8 @@ class NetworkOptions(Options):
         embedding_size: width of the embedding of text and categories.
         embedding_dropout: share of embedding channels dropped for a whole sequence.
         shortcut: also pools the embeddings themselves, past the recurrent layers.
+        branch_dropout: share of sequences whose recurrent vector is dropped whole in a training
+            step, so that the shortcut learns to answer alone; needs ``shortcut``.
         dropout: share of the pooled vector dropped before the task's head.
     """
 
@@ -33,6 +35,7 @@ class NetworkOptions(Options):
     embedding_size: int = Field(64, ge=1, le=4096)
     embedding_dropout: Rate = 0.0
     shortcut: bool = False
+    branch_dropout: Rate = 0.0
     dropout: Rate = 0.0
 
     @field_validator("cell")
@@ -73,6 +76,10 @@ class NetworkOptions(Options):
                     f"pooling: last with {without} would look at one step only "
                     "(use pooling: mean or max, or a recurrent cell)"
                 )
+        if self.branch_dropout and not self.shortcut:
+            raise ValueError(
+                "branch_dropout drops all that a sequence gives, unless shortcut: true"
+            )
         if self.shortcut and self.pooling == ("last",):
             raise ValueError("shortcut: true needs pooling: mean or max, which it pools with")
         return self

@@ -4,10 +4,12 @@ import dataclasses
 import datetime
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.experiment import Experiment
 from pipeline.workspace import Workspace
 
 RECORD = "run.json"
@@ -24,6 +26,7 @@ class RunRecord:
         experiment: the experiment's name.
         file: the experiment file.
         overrides: ``--set`` options.
+        options: the experiment as it was run, see ``pipeline.experiment``.
         state: one of ``STATES``; ``running`` for ever if the process was killed.
         started: local time, ISO 8601.
         seconds: how long it took.
@@ -39,6 +42,7 @@ class RunRecord:
     experiment: str
     file: str
     overrides: list[str]
+    options: dict[str, Any]
     state: str = "running"
     started: str = ""
     seconds: float = 0.0
@@ -50,7 +54,9 @@ class RunRecord:
     message: str | None = None
 
 
-def start(place: Workspace, file: str, overrides: list[str]) -> tuple[RunRecord, Path]:
+def start(
+    place: Workspace, experiment: Experiment, file: str, overrides: Sequence[str]
+) -> tuple[RunRecord, Path]:
     """A new record and its folder."""
     now = datetime.datetime.now().astimezone()
     stem = now.strftime("%Y%m%d-%H%M%S")
@@ -61,9 +67,10 @@ def start(place: Workspace, file: str, overrides: list[str]) -> tuple[RunRecord,
     folder.mkdir()
     record = RunRecord(
         run=run,
-        experiment=place.folder.name,
+        experiment=experiment.name,
         file=os.path.abspath(file),
-        overrides=overrides,
+        overrides=list(overrides),
+        options=json.loads(experiment.to_json()),
         started=now.isoformat(timespec="seconds"),
     )
     write(record, folder)

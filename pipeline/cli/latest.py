@@ -1,7 +1,7 @@
 """The last run of an experiment that was judged, with its experiment as it was run."""
 
 from pipeline import runs
-from pipeline.experiment import Experiment, load
+from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
 from pipeline.workspace import Workspace, WorkspaceError, existing
 
@@ -18,4 +18,4 @@ def latest_judged(name: str, home: str) -> tuple[Experiment, Workspace, RunRecor
         raise WorkspaceError(
             f"{name}: no run of it came as far as a verdict (`rondo run FILE`, `rondo runs`)"
         )
-    return load(judged[-1].file, judged[-1].overrides), place, judged[-1]
+    return Experiment.model_validate(judged[-1].options), place, judged[-1]

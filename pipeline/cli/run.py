@@ -56,7 +56,7 @@ def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str 
         check_heads(ingest_config(experiment))
     place = workspace(home, experiment.name)
     with locked(place):
-        record, folder = runs.start(place, file, list(overrides))
+        record, folder = runs.start(place, experiment, file, overrides)
         log = folder / runs.LOG
         with screen_and_log(log) as console:
             started = time.perf_counter()

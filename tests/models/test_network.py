@@ -84,7 +84,7 @@ def learnt(plain_learnt: Callable):
 
 @pytest.mark.parametrize("combination", [c for c in COMBINATIONS if not possible(*c)], ids=str)
 def test_combinations_that_make_no_sense_are_refused(combination: tuple) -> None:
-    with pytest.raises(ValidationError, match="bidirectional|shortcut|pooling"):
+    with pytest.raises(ValidationError, match=r"bidirectional|shortcut|pooling"):
         options(*combination)
 
 
@@ -189,13 +189,12 @@ def reference_vector(network: keras.Model, ids: np.ndarray, given: NetworkOption
     embedded = network.get_layer("review_embedding").get_weights()[0].astype(np.float64)[ids]
     below = embedded
     for layer in range(given.layers):
+        given_below = below
         directions = [run(below, weights("forward", layer))]
         below = directions[0]
         if given.bidirectional:
-            backward_input = embedded if layer == 0 else both
-            directions.append(run(backward_input[::-1], weights("backward", layer)))
-            both = np.concatenate([directions[0], directions[1][::-1]], axis=1)
-            below = both
+            directions.append(run(given_below[::-1], weights("backward", layer)))
+            below = np.concatenate([directions[0], directions[1][::-1]], axis=1)
     pooled = []
     for name in given.pooling:
         pooled += [POOL[name](direction) for direction in directions]

@@ -1,4 +1,4 @@
-"""Text, numbers and categories from raw tensors to what the network reads, with given vocabularies."""
+"""Text, numbers and categories, from raw tensors to what the network reads."""
 
 from collections.abc import Callable
 

@@ -1,0 +1,23 @@
+"""One run of the whole pipeline, shared by the tests that look at it from different sides."""
+
+from pathlib import Path
+
+import pytest
+from support import ROWS, Ran, run_file, write_experiment
+
+from pipeline.corpora.word_order import json_lines
+
+
+@pytest.fixture(scope="session")
+def experiment_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_experiment(tmp_path_factory.mktemp("order"), json_lines(ROWS))
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def first_run(experiment_file: Path, home: Path) -> Ran:
+    return run_file(experiment_file, home)

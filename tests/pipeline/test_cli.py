@@ -1,0 +1,130 @@
+"""The command line where nothing heavy is needed: help, init, check, runs, and their errors."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli.main import COMMANDS, main
+
+RONDO = (sys.executable, "-m", "pipeline.cli.main")
+
+
+def rondo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*RONDO, *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_help_is_there_at_once(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = rondo("--help", cwd=tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0 and all(name in done.stdout for name in COMMANDS)
+    # Processor time, which other processes on the machine do not lengthen much.
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 0.5
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "e.yaml"], ["runs"]], ids=str)
+def test_tensorflow_is_not_imported(tmp_path: Path, arguments: list[str]) -> None:
+    assert rondo("init", "e", cwd=tmp_path).returncode == 0
+    program = (
+        "import sys\n"
+        "from pipeline.cli.main import main\n"
+        f"main({arguments!r}, standalone_mode=False)\n"
+        "heavy = {'tensorflow', 'keras', 'tfx', 'apache_beam', 'sklearn'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    done = CliRunner().invoke(main, [name, "--help"])
+    assert done.exit_code == 0, done.output
+    assert "Usage:" in done.output
+
+
+def test_init_writes_an_experiment_that_fits_its_sample(tmp_path: Path) -> None:
+    done = rondo("init", "my-task", "--folder", "sub", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "# " in (tmp_path / "sub" / "my-task.yaml").read_text()
+    checked = rondo("check", "sub/my-task.yaml", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "'my-task' is fine" in checked.stdout
+
+
+def test_init_keeps_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("precious")
+    done = rondo("init", "mine", cwd=tmp_path)
+    assert done.returncode == 2 and "exists already" in done.stderr
+    assert (tmp_path / "mine.yaml").read_text() == "precious"
+
+
+def test_mistakes_in_the_file_are_one_message_each(tmp_path: Path) -> None:
+    rondo("init", "e", cwd=tmp_path)
+    file = tmp_path / "e.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("max_length", "max_lenght").replace("cell: lstm", "cell: lstn"))
+    for command in ("check", "run"):
+        done = rondo(command, "e.yaml", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "e.yaml:20: features.text.max_lenght: unknown option; did you mean max_length?" in (
+            done.stderr
+        )
+        assert "network.cell: unknown cell 'lstn'; allowed: gru, lstm, none" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_data_mistakes_stop_before_anything_runs(tmp_path: Path) -> None:
+    rondo("init", "e", cwd=tmp_path)
+    sample = tmp_path / "e-sample.jsonl"
+    rows = [json.loads(line) for line in sample.read_text().splitlines()]
+    for content, message in (
+        (None, "no such file"),
+        ("", "holds no rows"),
+        ("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows), "no column 'label'"),
+    ):
+        sample.unlink() if content is None else sample.write_text(content)
+        done = rondo("run", "e.yaml", cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert str(sample) in done.stderr and message in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_set_overrides_and_its_mistakes(tmp_path: Path) -> None:
+    rondo("init", "e", cwd=tmp_path)
+    assert rondo("check", "e.yaml", "--set", "training.epochs=3", cwd=tmp_path).returncode == 0
+    done = rondo("check", "e.yaml", "--set", "training.epoch=3", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("--set training.epoch=3: training.epoch: unknown option")
+
+
+def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
+    for command in ("serve", "predict", "compare", "explain"):
+        done = rondo(command, "nothing", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "no experiment of that name" in done.stderr and "Traceback" not in done.stderr
+    assert "no runs" in rondo("runs", cwd=tmp_path).stdout
+
+
+def test_docs_name_every_option() -> None:
+    from components.spec import DataOptions, ReleaseOptions
+    from models.options import options_class, slice_names
+    from models.spec import EarlyStopping, NetworkOptions, TrainingOptions
+
+    documented = Path(__file__).parents[2].joinpath("docs", "experiment.md").read_text()
+    classes = [DataOptions, ReleaseOptions, NetworkOptions, TrainingOptions, EarlyStopping]
+    classes += [options_class("features", name) for name in slice_names("features")]
+    for options in classes:
+        for name in options.model_fields:
+            assert f"`{name}" in documented or f"{{{name}:" in documented, (options, name)

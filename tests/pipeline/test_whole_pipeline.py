@@ -1,0 +1,139 @@
+"""The whole pipeline on labels that depend on word order: judged, cached, refused, pushed."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from support import EXPERIMENT, ROWS, Ran, run_file, write_experiment
+
+from pipeline.corpora.word_order import json_lines, rows
+from pipeline.lineage import run_nodes
+
+pytestmark = pytest.mark.slow
+
+UPSTREAM = {"Ingest", "Statistics", "Schema", "Validation", "DataGate", "Transform"}
+
+
+def test_lstm_learns_word_order_and_is_released(first_run: Ran) -> None:
+    assert first_run.failure is None
+    assert set(first_run.states().values()) == {"done"}
+    verdict = first_run.record.verdict
+    assert verdict is not None and verdict["blessed"], verdict
+    assert verdict["metrics"]["accuracy"] >= 0.9
+    assert verdict["metrics"]["accuracy_low"] <= verdict["metrics"]["accuracy"]
+    assert verdict["metrics"]["accuracy_baseline"] <= 0.65
+    assert len(list(first_run.place.pushed.iterdir())) == 1
+
+
+def test_unchanged_second_run_runs_no_node_and_pushes_nothing(
+    first_run: Ran, experiment_file: Path, home: Path
+) -> None:
+    again = run_file(experiment_file, home)
+    states = again.states()
+    assert states.pop("LastBlessed") == "done"  # a query of the metadata, never cached
+    assert set(states.values()) == {"cached"}
+    assert again.record.verdict == first_run.record.verdict
+    assert len(list(again.place.pushed.iterdir())) == 1
+
+
+def test_only_the_evaluator_reads_the_test_split(first_run: Ran) -> None:
+    nodes = run_nodes(first_run.place.metadata, first_run.run_id)
+    (examples,) = nodes["Ingest"].outputs["examples"]
+    readers = {
+        name
+        for name, node in nodes.items()
+        if any(artifact.id == examples.id for found in node.inputs.values() for artifact in found)
+    }
+    assert readers == {"Statistics", "DataGate", "Transform", "Evaluator"}
+    assert json.loads(nodes["Evaluator"].properties["example_splits"]) == ["test"]
+    assert json.loads(nodes["Statistics"].properties["exclude_splits"]) == ["test"]
+    splits = json.loads(nodes["Transform"].properties["splits_config"])
+    assert splits == {"analyze": ["train"], "transform": ["train", "validate"]}
+    # What they wrote holds nothing of it either; the data gate reads ingest's counts alone.
+    for node, output in (("Statistics", "statistics"), ("Transform", "transformed_examples")):
+        (written,) = nodes[node].outputs[output]
+        found = {path.name for path in Path(written.uri).glob("Split-*")}
+        assert found == {"Split-train", "Split-validate"}
+    (trained_on,) = nodes["Trainer"].inputs["examples"]
+    assert trained_on.id == nodes["Transform"].outputs["transformed_examples"][0].id
+
+
+def test_changing_the_epochs_runs_the_trainer_and_what_follows(
+    first_run: Ran, experiment_file: Path, home: Path
+) -> None:
+    too_little = ("training.epochs=1", "training.learning_rate=0.00001")
+    changed = run_file(experiment_file, home, too_little)
+    states = changed.states()
+    assert {name for name, state in states.items() if state == "cached"} == UPSTREAM
+    assert changed.failure is None
+    # The last blessed model was compared on the same rows, and nothing was pushed.
+    verdict = changed.record.verdict
+    assert verdict is not None and not verdict["blessed"]
+    assert verdict["last_blessed"]["accuracy"] == pytest.approx(
+        first_run.record.verdict["metrics"]["accuracy"]
+    )
+    failed = {rule["rule"] for rule in verdict["rules"] if not rule["passed"]}
+    assert {"thresholds.accuracy", "keep_quality"} <= failed
+    assert len(list(changed.place.pushed.iterdir())) == 1
+
+
+def test_bag_of_words_cannot_learn_word_order(
+    first_run: Ran, experiment_file: Path, home: Path
+) -> None:
+    bag = run_file(
+        experiment_file, home, ("network.cell=none", "network.layers=0", "network.pooling=mean")
+    )
+    assert bag.failure is None
+    verdict = bag.record.verdict
+    assert verdict is not None and not verdict["blessed"]
+    assert verdict["metrics"]["accuracy"] < 0.7
+    assert len(list(bag.place.pushed.iterdir())) == 1
+
+
+def test_shuffled_labels_are_refused_by_the_baseline_rule_alone(tmp_path: Path) -> None:
+    texts, labels = zip(*((row["text"], row["label"]) for row in rows(ROWS)), strict=True)
+    shuffled = random.Random(1).sample(labels, len(labels))
+    content = "".join(
+        json.dumps({"text": text, "label": label}) + "\n"
+        for text, label in zip(texts, shuffled, strict=True)
+    )
+    experiment = EXPERIMENT.replace("  thresholds: {accuracy: 0.9}", "  thresholds: {}")
+    ran = run_file(write_experiment(tmp_path, content, experiment), tmp_path / "home")
+    assert ran.failure is None
+    verdict = ran.record.verdict
+    assert verdict is not None and not verdict["blessed"]
+    assert [rule["rule"] for rule in verdict["rules"]] == ["beat_baseline"]
+    assert not ran.place.pushed.exists()
+
+
+def test_last_blessed_model_with_other_labels_is_skipped_with_a_message(
+    first_run: Ran, tmp_path: Path, home: Path
+) -> None:
+    renamed = json_lines(ROWS).replace("cat first", "cat before dog")
+    ran = run_file(write_experiment(tmp_path, renamed), home)
+    assert ran.failure is None
+    verdict = ran.record.verdict
+    assert verdict is not None and verdict["last_blessed"] is None
+    assert "labels are other ones" in verdict["skipped"]
+    assert "cat before dog" in verdict["skipped"]
+
+
+def test_beam_orchestrator_gives_the_same_result(
+    first_run: Ran, experiment_file: Path, tmp_path: Path
+) -> None:
+    from components.read import raw_examples
+
+    ran = run_file(experiment_file, tmp_path, orchestrator="beam")
+    assert ran.failure is None
+    assert set(ran.states()) == set(first_run.states())
+    assert ran.record.verdict is not None and ran.record.verdict["blessed"]
+    for split in ("train", "validate", "test"):
+        ours, theirs = (
+            [example.SerializeToString(deterministic=True) for example in found]
+            for found in (
+                raw_examples(ran.record.artifacts["examples"], split),
+                raw_examples(first_run.record.artifacts["examples"], split),
+            )
+        )
+        assert len(ours) > 50 and ours == theirs

@@ -1,0 +1,58 @@
+"""Runs experiments in the tests' own process, which imports TFX once for all of them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.experiment import Experiment, load
+from pipeline.runs import RunRecord
+from pipeline.workspace import Workspace, workspace
+
+ROWS = 900
+EXPERIMENT = """\
+name: order
+data: {path: rows.jsonl, format: jsonl}
+features:
+  text: {kind: text, max_length: 20}
+task: {kind: classify, label: label}
+network: {cell: lstm, units: 16, embedding_size: 16}
+training: {batch_size: 32, epochs: 12, learning_rate: 0.02, early_stopping: {patience: 4}}
+release:
+  thresholds: {accuracy: 0.9}
+"""
+
+
+class Ran(NamedTuple):
+    """A run, as the tests need it."""
+
+    experiment: Experiment
+    place: Workspace
+    record: RunRecord
+    run_id: str
+    failure: BaseException | None
+
+    def states(self) -> dict[str, str]:
+        return {node["node"]: node["state"] for node in self.record.nodes}
+
+
+def run_file(
+    file: Path, home: Path, overrides: tuple[str, ...] = (), orchestrator: str = "local"
+) -> Ran:
+    """Runs an experiment file in this process, which imports TFX once for all tests."""
+    from pipeline import local_runner, runs
+
+    experiment = load(str(file), overrides)
+    place = workspace(home, experiment.name)
+    record, _ = runs.start(place, experiment, str(file), overrides)
+    seen = local_runner.run(experiment, place, lambda node: None, orchestrator)
+    record.nodes = [{"node": node.node, "state": node.state} for node in seen.nodes]
+    local_runner.complete_record(record, place, seen)
+    return Ran(experiment, place, record, seen.run_id or "", seen.failure)
+
+
+def write_experiment(folder: Path, rows: str, experiment: str = EXPERIMENT) -> Path:
+    """An experiment file and its data in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
+    file = folder / "order.yaml"
+    file.write_text(experiment, encoding="utf-8")
+    return file
