@@ -8,7 +8,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 OUR_PACKAGES = ("components", "models")
@@ -19,6 +19,9 @@ def code_hash(modules: Iterable[str]) -> str:
 
     Args:
         modules: dotted names of importable modules.
+
+    Raises:
+        ModuleNotFoundError: a module has no source.
     """
     files: dict[str, str] = {}
     for module in modules:
@@ -32,40 +35,59 @@ def code_hash(modules: Iterable[str]) -> str:
 def _closure(module: str) -> frozenset[str]:
     found: set[str] = set()
     waiting = [module]
-    followed = {*OUR_PACKAGES, module.partition(".")[0]}
+    followed = {*OUR_PACKAGES, _top(module)}
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        waiting += [other for other in _imports(name) if other.partition(".")[0] in followed]
+        if name not in found:
+            found.add(name)
+            imported = (other for other in _imports(name) if _top(other) in followed)
+            waiting += [other for other in imported if _file(other)]
     return frozenset(found)
 
 
-def _imports(module: str) -> Iterable[str]:
+def _imports(module: str) -> Iterator[str]:
+    """Dotted names that a module imports, whether of modules or of what stands in one."""
     for node in ast.walk(ast.parse(_source(module))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            for alias in node.names:
-                if _is_module(f"{node.module}.{alias.name}"):
-                    yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.ImportFrom):
+            origin = [_package(module, node.level)] if node.level else []
+            source = ".".join([*origin, *([node.module] if node.module else [])])
+            yield source
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _package(module: str, level: int) -> str:
+    """The package that a relative import with ``level`` dots starts at."""
+    parts = module.split(".")
+    file = _file(module)
+    inside = level - 1 if file is not None and file.name == "__init__.py" else level
+    return ".".join(parts[: len(parts) - inside])
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 @functools.cache
-def _is_module(name: str) -> bool:
-    if name.partition(".")[0] not in OUR_PACKAGES:
-        return False
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+def _file(module: str) -> Path | None:
+    # find_spec imports the parents of a dotted name, so only the first name is looked for by it.
+    top, *inner = module.split(".")
+    spec = importlib.util.find_spec(top) if top else None
+    if spec is None:
+        return None
+    if spec.submodule_search_locations is None:
+        candidates = [Path(spec.origin)] if spec.origin and not inner else []
+    else:
+        paths = [Path(folder, *inner) for folder in spec.submodule_search_locations]
+        candidates = [path / "__init__.py" for path in paths]
+        candidates += [path.with_name(f"{path.name}.py") for path in paths if inner]
+    return next((path for path in candidates if path.suffix == ".py" and path.is_file()), None)
 
 
 @functools.cache
 def _source(module: str) -> str:
-    spec = importlib.util.find_spec(module)
-    if spec is None or not spec.origin:
+    file = _file(module)
+    if file is None:
         raise ModuleNotFoundError(f"no source of module {module!r}")
-    return Path(spec.origin).read_text(encoding="utf-8")
+    return file.read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ node's share of the experiment and nothing else.  Importing this module imports 
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from models.options import AnyFeature, AnyTask, Options
 from models.spec import NetworkOptions, TrainingOptions
@@ -69,6 +69,16 @@ class SplitByColumn(Options):
     validation: str = Field("validate", alias="validate")
     test: str = "test"
 
+    @model_validator(mode="after")
+    def _values_differ(self) -> "SplitByColumn":
+        values = (self.train, self.validation, self.test)
+        if len(set(values)) < len(values):
+            raise ValueError(
+                f"train, validate and test are {', '.join(map(repr, values))}; each split has a "
+                "value of its own"
+            )
+        return self
+
 
 class SplitByFiles(Options):
     """Files are given for the splits.
@@ -84,9 +94,20 @@ class SplitByFiles(Options):
 
     by: Literal["files"]
     train: str
-    validation: Share | str = Field(0.1, alias="validate")
+    validation: float | str = Field(0.1, alias="validate")
     test: str
     seed: int = 0
+
+    @field_validator("validation", mode="before")
+    @classmethod
+    def _file_or_share(cls, value: object) -> object:
+        is_share = isinstance(value, int | float) and 0.0 < value < 1.0
+        if not isinstance(value, str) and not is_share:
+            raise ValueError(
+                f"{value!r} came; give a file or glob under data.path, or the share of the train "
+                "files' rows to hold out, above 0 and below 1"
+            )
+        return value
 
 
 SPLIT_CLASSES = {
@@ -146,10 +167,18 @@ class ReleaseOptions(Options):
 
 
 class Column(Options):
-    """A column to read: where it stands, what it holds, what an empty field becomes."""
+    """A column to read.
+
+    Attributes:
+        column: where it stands.
+        raw_type: what it holds.
+        empty_is_a_value: whether an empty field counts as text (else as missing).
+        missing: what a missing field becomes; a row without it is an error if None.
+    """
 
     column: str
     raw_type: Literal["string", "float"]
+    empty_is_a_value: bool = False
     missing: str | float | None = None
 
 

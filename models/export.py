@@ -30,15 +30,21 @@ def network_inputs(transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]
     """Transformed tensors as the network reads them.
 
     A ragged ``[batch, (time)]`` becomes ``name`` ``[batch, time]``, right-padded with zeros, and
-    ``name_length`` int32 ``[batch]``; int64 becomes int32.
+    ``name_length`` int32 ``[batch]``; int64 becomes int32.  A batch of no rows has one step of
+    padding all the same, since Keras cannot run a recurrent layer over none.
     """
     inputs = {}
     for name, tensor in transformed.items():
         if isinstance(tensor, tf.RaggedTensor):
             inputs[f"{name}_length"] = tf.cast(tensor.row_lengths(), tf.int32)
-            tensor = tensor.to_tensor()
+            tensor = _with_a_step(tensor.to_tensor())
         inputs[name] = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
     return inputs
+
+
+def _with_a_step(values: tf.Tensor) -> tf.Tensor:
+    missing = tf.maximum(1 - tf.shape(values)[1], 0)
+    return tf.pad(values, [[0, 0], [0, missing], *[[0, 0]] * (values.shape.rank - 2)])
 
 
 def write(

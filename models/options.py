@@ -6,19 +6,29 @@ once, and its ``graph`` module, which does the work.  A slice outside this repos
 its dotted path and has the same two parts.
 """
 
+import difflib
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
+LABEL = "label"
+"""Name of the transformed label and of its vocabulary, which therefore no feature may have."""
+
+FLOAT32_MAX = 3.4028234663852886e38
+"""The largest number that an example, a request or the network can hold."""
+
 
 class Options(BaseModel):
-    """Immutable options that refuse unknown names."""
+    """Immutable options that refuse unknown names, and numbers that are not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    # JSON has no NaN and no infinity: options that held one would not be read back.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
     def to_json(self) -> str:
         """JSON that ``model_validate_json`` reads back; the same text for the same options."""
@@ -44,6 +54,8 @@ class FeatureOptions(Options):
     """``"string"`` or ``"float"``: what a reader hands over and a client sends."""
     is_sequence: ClassVar[bool]
     """Whether ``encode`` gives ``[batch, time, units]`` (else ``[batch, units]``)."""
+    empty_is_a_value: ClassVar[bool] = False
+    """Whether an empty string is a value like any other (else it is a missing one)."""
 
     kind: str
     column: str | None = None
@@ -82,6 +94,16 @@ class TaskOptions(Options):
         raise NotImplementedError
 
 
+OPTIONS_BASES: dict[str, type[Options]] = {"features": FeatureOptions, "tasks": TaskOptions}
+"""What the ``Options`` of a group's slices derive from."""
+
+
+def did_you_mean(came: object, allowed: Iterable[str]) -> str:
+    """``"; did you mean ...?"`` with the nearest of the allowed names, if one is near."""
+    near = difflib.get_close_matches(str(came), list(allowed), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def slice_names(group: str) -> list[str]:
     """Names of the slices of a group (``"features"``, ``"tasks"``) that ship with Rondo."""
     package = importlib.import_module(f"models.{group}")
@@ -103,16 +125,28 @@ def options_class(group: str, kind: str) -> type[Any]:
     """The ``Options`` class of a slice; imports no TensorFlow.
 
     Raises:
-        LookupError: there is no such slice, or it has no ``Options``.
+        LookupError: there is no such slice, or it has no ``Options`` of its group.
     """
     if "." not in kind and kind not in slice_names(group):
         raise LookupError(kind)
+    if not all(part.isidentifier() for part in kind.split(".")):
+        raise LookupError(f"{kind!r} is no module's dotted path, such as my_package.my_module")
     try:
-        return importlib.import_module(slice_module(group, kind)).Options
+        module = importlib.import_module(slice_module(group, kind))
     except ModuleNotFoundError as error:
         raise LookupError(f"cannot import {kind!r}: {error}") from error
-    except AttributeError as error:
-        raise LookupError(f"module {kind!r} defines no class named Options") from error
+    except Exception as error:  # Whatever a user's module may raise while it is imported.
+        name = type(error).__name__
+        raise LookupError(f"cannot import {kind!r}: {name}: {error}") from error
+    if not hasattr(module, "Options"):
+        raise LookupError(f"module {kind!r} defines no class named Options")
+    options, base = module.Options, OPTIONS_BASES[group]
+    if not (isinstance(options, type) and issubclass(options, base)):
+        raise LookupError(
+            f"{kind}.Options are no options of {group} (derive them from {base.__module__}."
+            f"{base.__name__}, or name another module)"
+        )
+    return options
 
 
 def graph_module(group: str, kind: str) -> ModuleType:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from models.options import Options, cell_names
+from models.options import Options, cell_names, did_you_mean
 
 Pooling = Literal["last", "mean", "max"]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -42,7 +42,10 @@ class NetworkOptions(Options):
     @classmethod
     def _known_cell(cls, cell: str) -> str:
         if cell not in cell_names():
-            raise ValueError(f"unknown cell {cell!r}; allowed: {', '.join(cell_names())}")
+            raise ValueError(
+                f"unknown cell {cell!r}; allowed: {', '.join(cell_names())}"
+                + did_you_mean(cell, cell_names())
+            )
         return cell
 
     @field_validator("pooling", mode="before")

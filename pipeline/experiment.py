@@ -4,15 +4,12 @@ The file is checked as a whole before anything heavy is imported: every unknown 
 impossible combination is reported at once, with its line.
 """
 
-import difflib
 import os
 import re
-import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from components.spec import (
     GROUP_FEATURE,
@@ -23,6 +20,7 @@ from components.spec import (
     SplitByHash,
 )
 from models.options import (
+    LABEL,
     AnyFeature,
     AnyTask,
     FeatureOptions,
@@ -32,6 +30,8 @@ from models.options import (
     slice_names,
 )
 from models.spec import NetworkOptions, TrainingOptions
+from pipeline.options_check import check_options, not_allowed, unknown_keys
+from pipeline.overrides import OverrideError, override
 from pipeline.yaml_positions import Document, Path, Problem, SyntaxProblem, parse
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -86,16 +86,16 @@ def load(path: str, overrides: Sequence[str] = ()) -> Experiment:
         document = parse(text)
     except SyntaxProblem as error:
         raise ExperimentError(f"{path}:{error.line}: not valid YAML: {error}") from error
-    origins: dict[Path, str] = {}
-    problems = list(document.problems)
-    if isinstance(document.data, dict):
-        for override in overrides:
-            _override(document.data, override, origins)
+    mistakes = [_located(path, document, {}, problem) for problem in document.problems]
+    try:
+        origins = override(document, overrides) if isinstance(document.data, dict) else {}
+    except OverrideError as error:
+        raise ExperimentError(str(error)) from error
+    problems: list[Problem] = []
     experiment = _check(document.data, problems)
-    if problems:
-        raise ExperimentError(
-            "\n".join(_located(path, document, origins, problem) for problem in problems)
-        )
+    mistakes += [_located(path, document, origins, problem) for problem in problems]
+    if mistakes:
+        raise ExperimentError("\n".join(mistakes))
     assert experiment is not None
     return _with_absolute_path(experiment, os.path.dirname(os.path.abspath(path)), origins)
 
@@ -109,32 +109,6 @@ def _with_absolute_path(
     if "://" not in path:
         path = os.path.normpath(os.path.join(base, os.path.expanduser(path)))
     return experiment.model_copy(update={"data": experiment.data.model_copy(update={"path": path})})
-
-
-def _override(data: dict[str, Any], override: str, origins: dict[Path, str]) -> None:
-    field, equals, text = override.partition("=")
-    path: Path = tuple(field.strip().split("."))
-    if not equals or not all(path):
-        raise ExperimentError(
-            f"--set {override}: write it as field.in.dots=value, for example training.epochs=3"
-        )
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ExperimentError(f"--set {override}: {text!r} is not valid YAML") from error
-    place = data
-    for index, key in enumerate(path[:-1]):
-        inner = place.setdefault(key, {})
-        if inner is None:
-            inner = place[key] = {}
-        if not isinstance(inner, dict):
-            raise ExperimentError(
-                f"--set {override}: {'.'.join(map(str, path[: index + 1]))} is {inner!r} in the "
-                "file and has no fields"
-            )
-        place = inner
-    place[path[-1]] = value
-    origins[path] = f"--set {override}"
 
 
 def _located(path: str, document: Document, origins: dict[Path, str], problem: Problem) -> str:
@@ -156,7 +130,7 @@ def _check(data: Any, problems: list[Problem]) -> Experiment | None:
             Problem((), f"{came}; an experiment has {', '.join(Experiment.model_fields)}")
         )
         return None
-    _unknown_keys(data, Experiment.model_fields, (), problems)
+    unknown_keys(data, Experiment.model_fields, (), problems)
     for name, field in Experiment.model_fields.items():
         if field.is_required() and data.get(name) is None:
             problems.append(Problem((name,), "is missing; every experiment states it"))
@@ -173,14 +147,15 @@ def _check(data: Any, problems: list[Problem]) -> Experiment | None:
         )
     _check_data(data.get("data"), parts, problems)
     _check_features(data.get("features"), parts, problems)
-    _check_slice(data.get("task"), ("task",), "tasks", parts, problems)
+    if data.get("task") is not None:
+        parts["task"] = _check_slice(data["task"], ("task",), "tasks", problems)
     for name, options in (
         ("network", NetworkOptions),
         ("training", TrainingOptions),
         ("release", ReleaseOptions),
     ):
         value = data.get(name)
-        _check_options(options, {} if value is None else value, (name,), parts, problems)
+        parts[name] = check_options(options, {} if value is None else value, (name,), problems)
     _check_together(parts, problems)
     return None if problems else Experiment(**parts)
 
@@ -188,17 +163,32 @@ def _check(data: Any, problems: list[Problem]) -> Experiment | None:
 def _check_data(data: Any, parts: dict[str, Any], problems: list[Problem]) -> None:
     if data is None:
         return
-    if isinstance(data, dict) and isinstance(data.get("split"), dict):
-        split = data["split"]
-        by = split.get("by", "row")
-        if by not in SPLIT_CLASSES:
-            problems.append(_not_allowed(("data", "split", "by"), by, SPLIT_CLASSES))
-            data = {key: value for key, value in data.items() if key != "split"}
-        else:
-            inner: dict[str, Any] = {}
-            _check_options(SPLIT_CLASSES[by], split, ("data", "split"), inner, problems)
-            data = {**data, "split": inner.get("split", SplitByHash())}
-    _check_options(DataOptions, data, ("data",), parts, problems)
+    if isinstance(data, dict) and "split" in data:
+        split = _check_split(data["split"], problems)
+        data = {key: value for key, value in data.items() if key != "split"}
+        if split is not None:
+            data["split"] = split
+    parts["data"] = check_options(DataOptions, data, ("data",), problems)
+
+
+def _check_split(split: Any, problems: list[Problem]) -> Any:
+    path = ("data", "split")
+    if split is None:
+        return SplitByHash()
+    if not isinstance(split, dict):
+        problems.append(
+            Problem(
+                path,
+                f"{split!r} came, where fields are read: {{by: row, ...}}; allowed for by: "
+                f"{', '.join(SPLIT_CLASSES)}",
+            )
+        )
+        return None
+    by = split.get("by", "row")
+    if not isinstance(by, str) or by not in SPLIT_CLASSES:
+        problems.append(not_allowed((*path, "by"), by, SPLIT_CLASSES))
+        return None
+    return check_options(SPLIT_CLASSES[by], split, path, problems)
 
 
 def _check_features(features: Any, parts: dict[str, Any], problems: list[Problem]) -> None:
@@ -221,94 +211,33 @@ def _check_features(features: Any, parts: dict[str, Any], problems: list[Problem
                     "named otherwise)",
                 )
             )
-        _check_slice(options, path, "features", checked, problems)
+        if name == LABEL:
+            problems.append(
+                Problem(
+                    path,
+                    f"{LABEL!r} is the name of the transformed label; name the feature otherwise "
+                    f"(and set `column: {LABEL}` for a column of that name)",
+                )
+            )
+        checked[name] = _check_slice(options, path, "features", problems)
     parts["features"] = checked
 
 
-def _check_slice(
-    options: Any, path: Path, group: str, parts: dict[str, Any], problems: list[Problem]
-) -> None:
-    if options is None and group == "tasks":
-        return
+def _check_slice(options: Any, path: Path, group: str, problems: list[Problem]) -> Any:
     kinds = slice_names(group)
     if not isinstance(options, dict) or "kind" not in options:
         problems.append(Problem(path, f"state its kind: {{kind: {kinds[-1]}, ...}}"))
-        return
-    kind = options["kind"]
+        return None
+    kind = str(options["kind"])
     try:
-        options_type = options_class(group, str(kind))
+        options_type = options_class(group, kind)
     except LookupError as error:
-        if "." in str(kind):
-            problems.append(Problem((*path, "kind"), str(error)))
-        else:
-            problems.append(_not_allowed((*path, "kind"), kind, kinds))
-        return
-    _check_options(options_type, options, path, parts, problems)
-
-
-def _check_options(
-    options: type[BaseModel],
-    value: Any,
-    path: Path,
-    parts: dict[str, Any],
-    problems: list[Problem],
-) -> None:
-    if not isinstance(value, dict):
-        names = ", ".join(_keys(options))
-        problems.append(Problem(path, f"{value!r} came, where fields are read: {names}"))
-        return
-    try:
-        parts[str(path[-1])] = options.model_validate(value)
-    except ValidationError as error:
-        for detail in error.errors():
-            problems.append(_problem(options, path, detail))
-
-
-def _problem(options: type[BaseModel], path: Path, detail: Any) -> Problem:
-    inner = tuple(detail["loc"])
-    where = (*path, *inner)
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        return _unknown(where, _keys(_options_at(options, inner[:-1])))
-    if detail["type"] == "missing":
-        return Problem(where, "is missing; it has no default")
-    if detail["type"] == "literal_error":
-        return _not_allowed(where, detail["input"], re.findall(r"'([^']*)'", message))
-    if detail["type"] == "value_error":
-        return Problem(where, message)
-    message = message[0].lower() + message[1:]
-    return Problem(where, f"{detail['input']!r} came; {message}")
-
-
-def _options_at(options: type[BaseModel], loc: Iterable[str | int]) -> type[BaseModel]:
-    for key in loc:
-        annotation = options.model_fields[str(key)].annotation
-        candidates = [annotation, *typing.get_args(annotation)]
-        options = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return options
-
-
-def _keys(options: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in options.model_fields.items()]
-
-
-def _unknown_keys(
-    data: dict[str, Any], known: Iterable[str], path: Path, problems: list[Problem]
-) -> None:
-    problems += [_unknown((*path, key), list(known)) for key in data if key not in known]
-
-
-def _unknown(path: Path, known: Sequence[str]) -> Problem:
-    near = difflib.get_close_matches(str(path[-1]), known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return Problem(path, f"unknown option; {hint}allowed: {', '.join(known)}")
-
-
-def _not_allowed(path: Path, came: Any, allowed: Iterable[str]) -> Problem:
-    allowed = list(allowed)
-    near = difflib.get_close_matches(str(came), allowed, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return Problem(path, f"{came!r} came; allowed: {', '.join(allowed)}{hint}")
+        where = (*path, "kind")
+        problems.append(
+            Problem(where, str(error)) if "." in kind else not_allowed(where, kind, kinds)
+        )
+        return None
+    return check_options(options_type, options, path, problems)
 
 
 def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
@@ -324,12 +253,12 @@ def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
 
 def _check_task(
     task: TaskOptions,
-    features: dict[str, FeatureOptions],
+    features: dict[str, FeatureOptions | None],
     parts: dict[str, Any],
     problems: list[Problem],
 ) -> None:
     for name, options in features.items():
-        if task.label in (name, options.column):
+        if options is not None and task.label in (name, options.column):
             problems.append(
                 Problem(
                     ("features", name),
@@ -344,14 +273,14 @@ def _check_task(
         for name in release.thresholds:
             if name not in task.metric_names:
                 problems.append(
-                    _not_allowed(("release", "thresholds", name), name, task.metric_names)
+                    not_allowed(("release", "thresholds", name), name, task.metric_names)
                 )
     training = parts.get("training")
     if isinstance(training, TrainingOptions) and training.early_stopping is not None:
         monitors = ("loss", *task.training_metrics)
         if training.early_stopping.monitor not in monitors:
             problems.append(
-                _not_allowed(
+                not_allowed(
                     ("training", "early_stopping", "monitor"),
                     training.early_stopping.monitor,
                     monitors,

@@ -23,6 +23,7 @@ def columns(experiment: Experiment) -> dict[str, Column]:
         name: Column(
             column=options.column or name,
             raw_type=options.raw_type,
+            empty_is_a_value=options.empty_is_a_value,
             missing=getattr(options, "missing", None),
         )
         for name, options in experiment.features.items()

@@ -25,7 +25,7 @@ from tfx.utils import proto_utils
 
 from components.errors import DataError
 from components.ingest.files import reader, sources
-from components.ingest.rows import BadRow, Example, example_of
+from components.ingest.rows import BadFile, BadRow, Example, example_of
 from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, IngestConfig
 
 SUMMARY = "summary.json"
@@ -165,8 +165,8 @@ class _ReadFile(beam.DoFn):
                         location,
                         _serialise(example, location, config),
                     )
-        except DataError as error:
-            yield problem(1, str(error).removeprefix(path).lstrip(":1 "))
+        except BadFile as error:
+            yield problem(error.line or 1, error.problem)
         except (EOFError, OSError, zlib.error) as error:
             yield problem(line, f"cannot be read beyond this line: {error}")
 

@@ -18,7 +18,7 @@ HEAD_ROWS = 200
 
 
 class Source(NamedTuple):
-    """Files for a split: a pattern under the base folder and the split they are given for."""
+    """Files for a split: a pattern under the base pattern and the split they are given for."""
 
     role: str
     pattern: str
@@ -32,18 +32,27 @@ def reader(data_format: str) -> ModuleType:
 def sources(data: DataOptions) -> tuple[str, list[Source]]:
     """The base folder, and the patterns under it by the split they are given for.
 
+    The base is a pattern too, since Beam and TFX match it joined with the others; what is there
+    under its very name is escaped, so that brackets in a folder's or file's name are only that.
+
     Raises:
         DataError: no file matches, or a folder holds files of the format under several endings.
     """
     split = data.split
     if isinstance(split, SplitByFiles):
         patterns = {"train": split.train, "validate": split.validation, "test": split.test}
-        given = [Source(role, p) for role, p in patterns.items() if isinstance(p, str)]
-        return data.path, given
+        given = [
+            Source(role, _pattern(p, os.path.join(data.path, p)))
+            for role, p in patterns.items()
+            if isinstance(p, str)
+        ]
+        return _pattern(data.path), given
     if not os.path.isdir(data.path):
-        return os.path.split(data.path)[0] or ".", [Source("all", os.path.basename(data.path))]
+        folder, name = os.path.split(data.path)
+        return _pattern(folder or "."), [Source("all", _pattern(name, data.path))]
+    base = _pattern(data.path)
     patterns = reader(data.format).PATTERNS
-    found = [pattern for pattern in patterns if glob.glob(os.path.join(data.path, pattern))]
+    found = [pattern for pattern in patterns if glob.glob(os.path.join(base, pattern))]
     if len(found) > 1:
         raise DataError(
             f"{data.path}: the folder holds files named {' and '.join(found)}; "
@@ -53,7 +62,12 @@ def sources(data: DataOptions) -> tuple[str, list[Source]]:
         raise DataError(
             f"{data.path}: no {data.format} file in this folder ({', '.join(patterns)})"
         )
-    return data.path, [Source("all", found[0])]
+    return base, [Source("all", found[0])]
+
+
+def _pattern(name: str, path: str | None = None) -> str:
+    """A name as a pattern: itself, or escaped if ``path`` (default: the name) is there."""
+    return glob.escape(name) if os.path.exists(path or name) else name
 
 
 def open_local(path: str):
@@ -76,8 +90,10 @@ def check_heads(config: IngestConfig) -> list[str]:
         where = os.path.join(base, pattern)
         paths = sorted(path for path in glob.glob(where) if os.path.isfile(path))
         if not paths:
+            path = config.data.path
+            shown = os.path.join(path, pattern) if role in SPLITS else path
             raise DataError(
-                f"{where}: no such file (data.path is {config.data.path!r}"
+                f"{shown}: no such file (data.path is {path!r}"
                 + (f", data.split.{role} is {pattern!r}" if role in SPLITS else "")
                 + "; a relative path starts at the experiment file's folder)"
             )

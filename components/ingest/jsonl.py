@@ -1,6 +1,7 @@
 """Reader of JSON Lines: one object a line, UTF-8."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -24,6 +25,10 @@ def rows(stream: BinaryIO, path: str, options: DataOptions) -> Iterator[Row]:
             continue
         except (json.JSONDecodeError, RecursionError) as error:
             yield Row(line, {}, f"not valid JSON: {error}")
+            continue
+        except ValueError:
+            digits = sys.get_int_max_str_digits()
+            yield Row(line, {}, f"not valid JSON: a number has more than {digits} digits")
             continue
         if not isinstance(fields, dict):
             came = type(fields).__name__

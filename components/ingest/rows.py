@@ -7,10 +7,10 @@ bad record but says in ``problem`` what is wrong with it.
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
+from components.errors import DataError
 from components.spec import (
     Column,
     DataOptions,
@@ -18,8 +18,10 @@ from components.spec import (
     SplitByColumn,
     SplitByFiles,
 )
+from models.options import FLOAT32_MAX
 
 MAX_FIELD_BYTES = 64 * 2**20
+SHOWN_CHARACTERS = 60
 
 
 class Row(NamedTuple):
@@ -37,8 +39,17 @@ class Reader(Protocol):
         """Yields the records of ``stream``, which was opened at ``path``.
 
         Raises:
-            DataError: the file as a whole cannot be read (no header, say).
+            BadFile: the file as a whole cannot be read (no header, say).
         """
+
+
+class BadFile(DataError):
+    """A file of which no row can be read; the message says where, why and what to do."""
+
+    def __init__(self, path: str, line: int | None, problem: str):
+        super().__init__(f"{path}:{line}: {problem}" if line else f"{path}: {problem}")
+        self.line = line
+        self.problem = problem
 
 
 class BadRow(ValueError):
@@ -71,6 +82,12 @@ def example_of(row: Row, role: str, config: IngestConfig) -> Example:
     label = _text(row.fields, config.label)
     if not label:
         raise BadRow(f"column {config.label!r} is empty, and a row without label teaches nothing")
+    if "\n" in label or "\r" in label:
+        # Transform keeps a vocabulary's entries a line each and leaves such ones out.
+        raise BadRow(
+            f"column {config.label!r} is {_shown(label)}, and a label is one line (remove the line "
+            "break; is it the right column?)"
+        )
     group = None
     if config.data.group is not None:
         group = _text(row.fields, config.data.group)
@@ -88,7 +105,13 @@ def _text(fields: Mapping[str, Any], column: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
-        return str(value)
+        text = str(value)
+        if not _is_unicode(text):
+            raise BadRow(
+                f"field {column!r}: {_shown(text)} holds half of a surrogate pair, which is no "
+                "character (write the text as UTF-8)"
+            )
+        return text
     raise BadRow(f"field {column!r}: a {type(value).__name__} came, where text is read")
 
 
@@ -101,18 +124,34 @@ def _value(fields: Mapping[str, Any], column: Column) -> str | float:
                 raise BadRow(_absent(fields, column))
             return str(column.missing)
         text = _text(fields, column.column)
-        return str(column.missing) if not text and column.missing is not None else text
+        if text or (column.missing is None and column.empty_is_a_value):
+            return text
+        if column.missing is None:
+            raise BadRow(_absent(fields, column))
+        return str(column.missing)
     if absent or raw == "":
         if column.missing is None:
             raise BadRow(_absent(fields, column))
         return float(column.missing)
     try:
-        number = math.nan if isinstance(raw, bool) else float(raw)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise BadRow(f"field {column.column!r}: {raw!r} came, where a finite number is read")
+        number = None if isinstance(raw, bool) else float(raw)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or not abs(number) <= FLOAT32_MAX:
+        raise BadRow(
+            f"field {column.column!r}: {_shown(raw)} came, where a finite number is read (up to "
+            f"{FLOAT32_MAX:.1e} in size)"
+        )
     return number
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "..."
 
 
 def _absent(fields: Mapping[str, Any], column: Column) -> str:

@@ -82,7 +82,7 @@ class MaxPooling(keras.layers.Layer):
     """
 
     def call(self, values, lengths):
-        lowest = ops.full_like(values, -1e4)
+        lowest = ops.full_like(values, -float("inf"))
         return ops.max(ops.where(step_mask(values, lengths), values, lowest), axis=1)
 
     def compute_output_shape(self, values_shape, lengths_shape):

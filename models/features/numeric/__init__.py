@@ -2,7 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from models.options import FeatureOptions
+from pydantic import Field
+
+from models.options import FLOAT32_MAX, FeatureOptions
 
 
 class Options(FeatureOptions):
@@ -17,4 +19,4 @@ class Options(FeatureOptions):
     is_sequence: ClassVar[bool] = False
 
     scale: Literal["standard", "none"] = "standard"
-    missing: float | None = None
+    missing: float | None = Field(None, ge=-FLOAT32_MAX, le=FLOAT32_MAX)

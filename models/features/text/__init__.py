@@ -15,7 +15,7 @@ class Options(FeatureOptions):
         keep: which end of a longer text is kept.
         vocabulary: distinct tokens learnt from the train split, the most frequent ones; the others
             share one id.
-        tokens: ``words`` splits off punctuation, ``whitespace`` splits at blanks only,
+        tokens: ``words`` splits off punctuation, ``whitespace`` splits at (Unicode) blanks only,
             ``characters`` at every Unicode character.
         lower: lower-cases first.
         strip_tags: replaces ``<...>`` markup by a blank first.
@@ -23,6 +23,7 @@ class Options(FeatureOptions):
 
     raw_type: ClassVar[str] = "string"
     is_sequence: ClassVar[bool] = True
+    empty_is_a_value: ClassVar[bool] = True
 
     max_length: int = Field(256, ge=1, le=100_000)
     keep: Literal["start", "end"] = "start"

@@ -32,7 +32,10 @@ def tokenize(options: Options, text: tf.Tensor) -> tf.RaggedTensor:
     if options.tokens == "characters":
         tokens = tf.strings.unicode_split(text, "UTF-8", errors="replace")
     else:
+        # The functions below know the blanks of ASCII only.
+        text = tf.strings.regex_replace(text, r"\p{Z}", " ")
         if options.tokens == "words":
+            text = tf.strings.regex_replace(text, "\N{RIGHT SINGLE QUOTATION MARK}", "'")
             text = tf.strings.regex_replace(text, r"([^\p{L}\p{N}\p{M}\s'])", r" \1 ")
         tokens = tf.strings.split(text)
     kept = slice(None, options.max_length)

@@ -11,10 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from models.features.analyzers import Analyzers, Learnt
+from models.options import LABEL
 from models.tasks.classify import Options
-
-LABEL = "label"
-"""Name of the transformed label, and of its vocabulary."""
 
 STATISTICS = ("rows", "correct", "log_loss")
 SMALLEST_PROBABILITY = 1e-7
@@ -93,13 +91,21 @@ def example_statistics(
         float64 ``[rows, 3]``.  A label that is not among the served ones counts as wrong, with the
         loss of the smallest probability.
     """
-    names = np.asarray(outputs["labels"]).astype(bytes)
-    truth = np.asarray(labels).astype(bytes).reshape(-1, 1)
+    names = _as_bytes(outputs["labels"])
+    truth = _as_bytes(labels).reshape(-1, 1)
     scores = np.asarray(outputs["scores"], np.float64)
     probability = np.where(names == truth, scores, 0.0).sum(axis=1)
-    correct = np.asarray(outputs["label"]).astype(bytes).reshape(-1) == truth[:, 0]
+    correct = _as_bytes(outputs["label"]).reshape(-1) == truth[:, 0]
     log_loss = -np.log(np.clip(probability, SMALLEST_PROBABILITY, 1.0))
     return np.stack([np.ones(len(truth)), correct, log_loss], axis=1)
+
+
+def _as_bytes(names: np.ndarray) -> np.ndarray:
+    names = np.asarray(names)
+    if names.dtype.kind == "O":
+        flat = [name.encode() if isinstance(name, str) else name for name in names.ravel()]
+        return np.array(flat, bytes).reshape(names.shape)
+    return np.char.encode(names, "utf-8") if names.dtype.kind == "U" else names.astype(bytes)
 
 
 def summarise(sums: np.ndarray) -> dict[str, np.ndarray]:
