@@ -165,6 +165,15 @@ class ReleaseOptions(Options):
     allowed_loss: float = Field(0.0, ge=0.0)
     confidence: float = Field(0.95, gt=0.5, lt=1.0)
 
+    @model_validator(mode="after")
+    def _some_rule(self) -> "ReleaseOptions":
+        if not self.thresholds and not self.beat_baseline:
+            raise ValueError(
+                "nothing that a first model could be judged by: state a threshold, or "
+                "beat_baseline: true"
+            )
+        return self
+
 
 class Column(Options):
     """A column to read.

@@ -42,10 +42,11 @@ def run_file(
 
     experiment = load(str(file), overrides)
     place = workspace(home, experiment.name)
-    record, _ = runs.start(place, experiment, str(file), overrides)
+    record, folder = runs.start(place, experiment, str(file), overrides)
     seen = local_runner.run(experiment, place, lambda node: None, orchestrator)
     record.nodes = [{"node": node.node, "state": node.state} for node in seen.nodes]
     local_runner.complete_record(record, place, seen)
+    runs.write(record, folder)
     return Ran(experiment, place, record, seen.run_id or "", seen.failure)
 
 

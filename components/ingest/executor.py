@@ -14,6 +14,8 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 from apache_beam.io import fileio
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystems import FileSystems
 from google.protobuf import struct_pb2
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.components.example_gen.write_split import WriteSplit, to_file_format_str
@@ -24,7 +26,7 @@ from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
 from components.errors import DataError
-from components.ingest.files import reader, sources
+from components.ingest.files import reader, sources, unpacked
 from components.ingest.rows import BadFile, BadRow, Example, example_of
 from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, IngestConfig
 
@@ -128,7 +130,6 @@ class _ReadExamples(beam.PTransform):
             pipeline
             | fileio.MatchFiles(self._pattern)
             | beam.Reshuffle()
-            | fileio.ReadMatches()
             | beam.ParDo(_ReadFile(self._role, self._config.to_json())).with_outputs(
                 "problems", main="examples"
             )
@@ -145,12 +146,14 @@ class _ReadFile(beam.DoFn):
     def setup(self):
         self._config = IngestConfig.model_validate_json(self._config_json)
 
-    def process(self, file: fileio.ReadableFile) -> Iterator[Any]:
-        config, path = self._config, file.metadata.path
+    def process(self, file: FileMetadata) -> Iterator[Any]:
+        config, path = self._config, file.path
         problem = lambda line, text: beam.pvalue.TaggedOutput("problems", (path, line, text))  # noqa: E731
         line = 0
         try:
-            with file.open(mime_type="application/octet-stream") as stream:
+            # Beam's own decompressing file cannot be read line by line.
+            raw = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+            with raw, unpacked(raw, path) as stream:
                 for row in reader(config.data.format).rows(stream, path, config.data):
                     line = row.line
                     try:

@@ -8,7 +8,7 @@ import itertools
 import os
 import zlib
 from types import ModuleType
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from components.errors import DataError
 from components.ingest.rows import BadRow, Row, example_of
@@ -70,9 +70,9 @@ def _pattern(name: str, path: str | None = None) -> str:
     return glob.escape(name) if os.path.exists(path or name) else name
 
 
-def open_local(path: str):
-    """Opens a file for reading bytes, unpacking ``.gz``."""
-    return gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb")
+def unpacked(stream: BinaryIO, path: str) -> BinaryIO:
+    """The bytes of an open file, decompressed if its name ends in ``.gz``."""
+    return gzip.GzipFile(fileobj=stream) if path.endswith(".gz") else stream
 
 
 def check_heads(config: IngestConfig) -> list[str]:
@@ -106,7 +106,7 @@ def check_heads(config: IngestConfig) -> list[str]:
 def _check_head(path: str, role: str, config: IngestConfig) -> None:
     module = reader(config.data.format)
     try:
-        with open_local(path) as stream:
+        with open(path, "rb") as file, unpacked(file, path) as stream:
             head = list(itertools.islice(module.rows(stream, path, config.data), HEAD_ROWS))
     except (EOFError, OSError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error

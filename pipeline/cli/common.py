@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,15 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(EXIT_INTERRUPTED)
 
     return wrapped
+
+
+def quiet_libraries() -> None:
+    """Keeps the warnings of TensorFlow and what it imports from standard error.
+
+    For commands without a log file, whose output a program may read.
+    """
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    warnings.simplefilter("ignore")
 
 
 @contextlib.contextmanager

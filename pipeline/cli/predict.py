@@ -1,14 +1,13 @@
 """``rondo predict``: rows in, answers out."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 import click
 
-from pipeline.cli.common import home_option, plain_errors
+from pipeline.cli.common import home_option, plain_errors, quiet_libraries
 
 
 @click.command("predict")
@@ -25,7 +24,7 @@ def command(name: str, batch_size: int, home: str) -> None:
     from serving.client import LocalModel
 
     place = existing(home, name)
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    quiet_libraries()
     model = LocalModel(place.pushed)
     rows = read_rows(sys.stdin, set(model.signature.inputs))
     for answer in model.predict(rows, batch_size=batch_size):

@@ -1,10 +1,8 @@
 """``rondo serve``: the newest released model over REST."""
 
-import os
-
 import click
 
-from pipeline.cli.common import home_option, plain_errors
+from pipeline.cli.common import home_option, plain_errors, quiet_libraries
 
 
 @click.command("serve")
@@ -22,5 +20,5 @@ def command(name: str, host: str, port: int, home: str) -> None:
     from serving.server import serve
 
     place = existing(home, name)
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    quiet_libraries()
     serve(name, place.pushed, host=host, port=port)

@@ -8,7 +8,24 @@ import json
 import random
 from collections.abc import Iterator
 
-FILLERS = "the a then and very quite old new small red that this over under near door".split()
+FILLERS = [
+    "the",
+    "a",
+    "then",
+    "and",
+    "very",
+    "quite",
+    "old",
+    "new",
+    "small",
+    "red",
+    "that",
+    "this",
+    "over",
+    "under",
+    "near",
+    "door",
+]
 FIRST, SECOND = "cat", "dog"
 
 
