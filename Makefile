@@ -23,7 +23,7 @@ $(READY): requirements/$(STACK).txt setup.py | $(UV)
 	@echo "Installing the $(STACK) stack to .venv (about a minute, 3 GB)"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON_VERSION) .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python requirements/$(STACK).txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(READY) ## the whole pipeline on real text, with what it learnt and how to serve it

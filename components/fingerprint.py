@@ -9,13 +9,19 @@ import functools
 import hashlib
 import importlib.util
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 OUR_PACKAGES = ("components", "models")
+LIBRARIES = (
+    *("apache-beam", "keras", "tensorflow", "tensorflow-data-validation"),
+    *("tensorflow-model-analysis", "tensorflow-transform", "tfx"),
+)
+"""What our code runs on: another version of one of them is other code."""
 
 
 def code_hash(modules: Iterable[str]) -> str:
-    """Hash of the sources of modules and of everything of ours that they import.
+    """Hash of the sources of modules, of all of ours that they import, and of library versions.
 
     Args:
         modules: dotted names of importable modules.
@@ -28,6 +34,7 @@ def code_hash(modules: Iterable[str]) -> str:
         for name in _closure(module):
             files[name] = hashlib.sha256(_source(name).encode("utf-8")).hexdigest()
     lines = "\n".join(f"{name} {digest}" for name, digest in sorted(files.items()))
+    lines += "".join(f"\n{library} {version(library)}" for library in LIBRARIES)
     return hashlib.sha256(lines.encode("utf-8")).hexdigest()[:16]
 
 

@@ -127,6 +127,16 @@ def _split(value: object) -> object:
 AnySplit = Annotated[SplitByHash | SplitByColumn | SplitByFiles, BeforeValidator(_split)]
 
 
+def with_grouped_split(data: object) -> object:
+    """Data options whose split, where it does not say, is by the group that they name."""
+    if not isinstance(data, dict) or data.get("group") is None:
+        return data
+    split = data.get("split")
+    if split is None or (isinstance(split, dict) and "by" not in split):
+        return {**data, "split": {"by": "group", **(split or {})}}
+    return data
+
+
 class DataOptions(Options):
     """Where the rows are and how they split.
 
@@ -136,7 +146,8 @@ class DataOptions(Options):
         format: ``csv`` (with a header) or ``jsonl`` (an object a line); ``.gz`` is unpacked.
         delimiter: of csv.
         group: column whose equal values belong together (a document, a patient): kept in one
-            split by ``split: {by: group}``, resampled together when a metric's interval is drawn.
+            split (``split: {by: group}`` is then the default), resampled together when a
+            metric's interval is drawn.
         split: how rows fall to train, validate and test.
     """
 
@@ -145,6 +156,21 @@ class DataOptions(Options):
     delimiter: str = Field(",", min_length=1, max_length=1)
     group: str | None = None
     split: AnySplit = SplitByHash()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_by_group(cls, data: object) -> object:
+        return with_grouped_split(data)
+
+    @model_validator(mode="after")
+    def _groups_stay_together(self) -> "DataOptions":
+        by_row = isinstance(self.split, SplitByHash) and self.split.by == "row"
+        if by_row and self.group is not None:
+            raise ValueError(
+                f"group: {self.group} with split: {{by: row}} would spread a group over the "
+                "splits, and what is trained on would judge (write split: {by: group})"
+            )
+        return self
 
 
 class ReleaseOptions(Options):
@@ -157,6 +183,8 @@ class ReleaseOptions(Options):
         keep_quality: the task's release metric must not fall below the last blessed model's.
         allowed_loss: by how much it may fall all the same.
         confidence: of the interval.
+        smallest_test: rows of the test split (groups, where ``data.group`` is set) below which an
+            interval means nothing and no model is released.
     """
 
     thresholds: dict[str, float] = {}
@@ -164,6 +192,7 @@ class ReleaseOptions(Options):
     keep_quality: bool = True
     allowed_loss: float = Field(0.0, ge=0.0)
     confidence: float = Field(0.95, gt=0.5, lt=1.0)
+    smallest_test: int = Field(30, ge=2)
 
     @model_validator(mode="after")
     def _some_rule(self) -> "ReleaseOptions":
@@ -198,12 +227,14 @@ class IngestConfig(Options):
         data: the data options, with an absolute path.
         columns: by feature name.
         label: column of the label.
+        contents: hash of each local file, by path; none of remote ones.
         code: hash of the code that runs.
     """
 
     data: DataOptions
     columns: dict[str, Column]
     label: str
+    contents: dict[str, str] = {}
     code: str
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+ROWS_FOR_RARE_WORDS = 1000
+"""Rows from which on a word that occurs in one of them only is left out."""
+
 
 def tfidf_logistic_regression(
     train_texts: Sequence[str],
@@ -28,7 +31,11 @@ def tfidf_logistic_regression(
 
     model = make_pipeline(
         TfidfVectorizer(
-            sublinear_tf=True, ngram_range=(1, 2), min_df=2, max_features=largest_vocabulary
+            sublinear_tf=True,
+            ngram_range=(1, 2),
+            token_pattern=r"(?u)\b\w+\b",
+            min_df=2 if len(train_texts) >= ROWS_FOR_RARE_WORDS else 1,
+            max_features=largest_vocabulary,
         ),
         LogisticRegression(C=10.0, max_iter=300),
     )

@@ -74,7 +74,13 @@ def write(
         name: tf.TensorSpec([None], RAW_DTYPES[options.raw_type], name=name)
         for name, options in features.items()
     }
-    parse_spec = {name: tf.io.FixedLenFeature([], spec.dtype) for name, spec in raw_specs.items()}
+    defaults = {
+        name: options.missing for name, options in features.items() if options.missing is not None
+    }
+    parse_spec = {
+        name: tf.io.FixedLenFeature([], spec.dtype, defaults.get(name))
+        for name, spec in raw_specs.items()
+    }
 
     def transform_features(raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return network_inputs(transform(dict(raw)))
@@ -106,6 +112,7 @@ def write(
         "features": {name: options.raw_type for name, options in features.items()},
         "task": task.kind,
         "labels": list(labels),
+        "defaults": defaults,
         **about,
     }
     tf.io.gfile.makedirs(os.path.dirname(os.path.join(path, ABOUT)))

@@ -2,6 +2,9 @@
 
 Every sequence feature gets its own recurrent encoder and is pooled to a vector; the vectors of all
 features side by side go through dropout to the head.
+
+Inputs are named as the features are; layers of a feature have a dot in their names and
+the others begin with _, which the name of a feature cannot.
 """
 
 import importlib
@@ -43,9 +46,9 @@ def build(
             vectors += pooled_encoding(name, encoded, network)
         else:
             vectors.append(encoded)
-    vector = concatenated(vectors, "vector")
+    vector = concatenated(vectors, "_vector")
     if network.dropout:
-        vector = keras.layers.Dropout(network.dropout, name="dropout")(vector)
+        vector = keras.layers.Dropout(network.dropout, name="_dropout")(vector)
     output = graph_module("tasks", task.kind).head(task, vector, learnt)
     return keras.Model(inputs, output, name="network")
 
@@ -56,24 +59,24 @@ def pooled_encoding(
     """The vectors ``[batch, units]`` that stand for a sequence, one a pooling and direction."""
     if network.embedding_dropout:
         dropped = keras.layers.SpatialDropout1D(
-            network.embedding_dropout, name=f"{name}_embedding_dropout"
+            network.embedding_dropout, name=f"{name}.embedding_dropout"
         )
         sequence = Sequence(dropped(sequence.values), sequence.lengths)
     directions = recurrent_encoding(name, sequence, network)
     vectors = [
-        POOLINGS[pooling](name=f"{name}_{direction}_{pooling}")(values, sequence.lengths)
+        POOLINGS[pooling](name=f"{name}.{direction}.{pooling}")(values, sequence.lengths)
         for pooling in network.pooling
         for direction, values in directions.items()
     ]
     if network.branch_dropout:
-        vector = concatenated(vectors, f"{name}_recurrent")
+        vector = concatenated(vectors, f"{name}.recurrent")
         drop = keras.layers.Dropout(
-            network.branch_dropout, (None, 1), name=f"{name}_branch_dropout"
+            network.branch_dropout, (None, 1), name=f"{name}.branch_dropout"
         )
         vectors = [drop(vector)]
     if network.shortcut:
         vectors += [
-            POOLINGS[pooling](name=f"{name}_shortcut_{pooling}")(*sequence)
+            POOLINGS[pooling](name=f"{name}.shortcut.{pooling}")(*sequence)
             for pooling in network.pooling
             if pooling != "last"
         ]
@@ -95,19 +98,19 @@ def recurrent_encoding(
         reading order, so that the last step within the length has seen the whole sequence.
     """
     cell = importlib.import_module(f"models.cells.{network.cell}")
-    reverse = ReverseSequence(name=f"{name}_reverse")
+    reverse = ReverseSequence(name=f"{name}.reverse")
     values, lengths = sequence
     directions = {"forward": values}
     for index in range(network.layers):
-        forward = cell.layer(network.units, f"{name}_forward_{index}")(values)
+        forward = cell.layer(network.units, f"{name}.forward.{index}")(values)
         directions = {"forward": forward}
         if network.bidirectional:
-            backward = cell.layer(network.units, f"{name}_backward_{index}")(
+            backward = cell.layer(network.units, f"{name}.backward.{index}")(
                 reverse(values, lengths)
             )
             directions["backward"] = backward
             if index + 1 < network.layers:
-                join = keras.layers.Concatenate(name=f"{name}_both_{index}")
+                join = keras.layers.Concatenate(name=f"{name}.both.{index}")
                 values = join([forward, reverse(backward, lengths)])
         else:
             values = forward

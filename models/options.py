@@ -48,17 +48,17 @@ class FeatureOptions(Options):
     Attributes:
         kind: the slice that handles the feature.
         column: column (csv) or field (jsonl) that holds it; the feature's own name if left out.
+        missing: value for rows whose field is empty or absent; such a row is an error if unset.
     """
 
     raw_type: ClassVar[str]
     """``"string"`` or ``"float"``: what a reader hands over and a client sends."""
-    is_sequence: ClassVar[bool]
-    """Whether ``encode`` gives ``[batch, time, units]`` (else ``[batch, units]``)."""
     empty_is_a_value: ClassVar[bool] = False
     """Whether an empty string is a value like any other (else it is a missing one)."""
 
     kind: str
     column: str | None = None
+    missing: str | float | None = None
 
 
 class TaskOptions(Options):

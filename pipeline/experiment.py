@@ -18,6 +18,7 @@ from components.spec import (
     DataOptions,
     ReleaseOptions,
     SplitByHash,
+    with_grouped_split,
 )
 from models.options import (
     LABEL,
@@ -163,6 +164,7 @@ def _check(data: Any, problems: list[Problem]) -> Experiment | None:
 def _check_data(data: Any, parts: dict[str, Any], problems: list[Problem]) -> None:
     if data is None:
         return
+    data = with_grouped_split(data)
     if isinstance(data, dict) and "split" in data:
         split = _check_split(data["split"], problems)
         data = {key: value for key, value in data.items() if key != "split"}

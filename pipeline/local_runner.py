@@ -13,10 +13,10 @@ from components.validate.gate import REPORT
 from pipeline import dag
 from pipeline.experiment import Experiment
 from pipeline.lineage import NodeRecord, run_nodes
-from pipeline.observer import NodeRun, Observation, observed
+from pipeline.observer import Interrupted, NodeRun, Observation, observed
 from pipeline.runs import RunRecord
 from pipeline.stack import LOCAL_BEAM_ARGS
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, newest_model, restore_model
 
 ORCHESTRATORS = {"local": LocalDagRunner, "beam": BeamDagRunner}
 
@@ -35,23 +35,29 @@ def run(
         listener: told of each node as it starts and ends.
         orchestrator: ``local`` or ``beam``.
 
-    Raises:
-        Exception: whatever stopped a node; ``Observation.failure`` of the caller's record is the
-            error as the node raised it.
+    Returns:
+        what was seen; its ``failure`` is what stopped the run, as the node raised it, or an
+        ``Interrupted`` after Ctrl-C.
     """
     with observed(listener) as observation:
-        pipeline = dag.create_pipeline(
-            experiment,
-            pipeline_root=str(place.nodes),
-            metadata_path=str(place.metadata),
-            push_directory=str(place.pushed),
-            beam_args=LOCAL_BEAM_ARGS,
-        )
         try:
+            pipeline = dag.create_pipeline(
+                experiment,
+                pipeline_root=str(place.nodes),
+                metadata_path=str(place.metadata),
+                push_directory=str(place.pushed),
+                beam_args=LOCAL_BEAM_ARGS,
+            )
             ORCHESTRATORS[orchestrator]().run(pipeline)
         except Exception as error:
             # Beam wraps what a node raised in its own words; the observer saw the error itself.
             observation.failure = observation.failure or error
+        except KeyboardInterrupt:
+            # Outside an executor: in a driver, or while outputs were published.
+            observation.failure = Interrupted("Ctrl-C")
+    for node in observation.nodes:
+        if node.state == "running":
+            node.state = "interrupted"
     return observation
 
 
@@ -73,6 +79,8 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
     evaluation = _output(nodes, dag.EVALUATE, "evaluation")
     if evaluation:
         record.verdict = json.loads(Path(evaluation, RELEASE).read_text(encoding="utf-8"))
+        if record.verdict["blessed"]:
+            record.restored = _restore(place, nodes)
     record.model = newest_model(place)
 
 
@@ -81,7 +89,7 @@ def _output(nodes: dict[str, NodeRecord], node: str, output: str) -> str | None:
     return artifacts[0].uri if artifacts and os.path.isdir(artifacts[0].uri) else None
 
 
-def newest_model(place: Workspace) -> str | None:
-    """Folder of the newest pushed version."""
-    versions = [path for path in place.pushed.glob("[0-9]*") if path.name.isdigit()]
-    return str(max(versions, key=lambda path: int(path.name))) if versions else None
+def _restore(place: Workspace, nodes: dict[str, NodeRecord]) -> bool:
+    pushed = nodes[dag.PUSH].outputs.get("pushed_model", []) if dag.PUSH in nodes else []
+    destination = pushed[0].properties.get("pushed_destination") if pushed else None
+    return bool(destination) and restore_model(place, Path(str(destination)).name, pushed[0].uri)

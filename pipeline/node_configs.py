@@ -4,6 +4,7 @@ Together with a node's inputs, its share is its cache key.
 """
 
 from components.fingerprint import code_hash
+from components.ingest.files import content_hashes
 from components.spec import (
     Column,
     EvaluateConfig,
@@ -24,7 +25,7 @@ def columns(experiment: Experiment) -> dict[str, Column]:
             column=options.column or name,
             raw_type=options.raw_type,
             empty_is_a_value=options.empty_is_a_value,
-            missing=getattr(options, "missing", None),
+            missing=options.missing,
         )
         for name, options in experiment.features.items()
     }
@@ -37,6 +38,7 @@ def ingest_config(experiment: Experiment) -> IngestConfig:
         data=experiment.data,
         columns=columns(experiment),
         label=experiment.task.label,
+        contents=content_hashes(experiment.data),
         code=code_hash(["components.ingest.executor", reader]),
     )
 

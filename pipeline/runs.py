@@ -4,17 +4,19 @@ import dataclasses
 import datetime
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.experiment import Experiment
 from pipeline.workspace import Workspace
 
 RECORD = "run.json"
 LOG = "log.txt"
-STATES = ("running", "blessed", "refused", "failed", "interrupted")
+State = Literal["running", "blessed", "refused", "failed", "interrupted"]
 
 
 @dataclass
@@ -27,7 +29,7 @@ class RunRecord:
         file: the experiment file.
         overrides: ``--set`` options.
         options: the experiment as it was run, see ``pipeline.experiment``.
-        state: one of ``STATES``; ``running`` for ever if the process was killed.
+        state: how far it came; ``running`` for ever if the process was killed.
         started: local time, ISO 8601.
         seconds: how long it took.
         nodes: dicts of ``node``, ``state``, ``seconds``.
@@ -36,14 +38,17 @@ class RunRecord:
         model: folder of the model that is served now, if one was ever pushed.
         artifacts: folders by what they hold: ``examples``, ``model``, ``transform_graph``.
         message: why it failed.
+        restored: whether the released model was gone and was put back.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     run: str
     experiment: str
     file: str
     overrides: list[str]
     options: dict[str, Any]
-    state: str = "running"
+    state: State = "running"
     started: str = ""
     seconds: float = 0.0
     nodes: list[dict[str, Any]] = field(default_factory=list)
@@ -52,6 +57,7 @@ class RunRecord:
     model: str | None = None
     artifacts: dict[str, str] = field(default_factory=dict)
     message: str | None = None
+    restored: bool = False
 
 
 def start(
@@ -85,16 +91,32 @@ def write(record: RunRecord, folder: Path) -> None:
     os.replace(partial, folder / RECORD)
 
 
-def read(place: Workspace) -> list[RunRecord]:
-    """All records of an experiment, the latest last."""
-    return [
-        RunRecord(**json.loads(path.read_text(encoding="utf-8")))
-        for path in sorted(place.history.glob(f"*/{RECORD}"))
-    ]
+def read(place: Workspace) -> tuple[list[RunRecord], list[str]]:
+    """All records of an experiment, the latest last, and a note for each that cannot be read."""
+    return _read(sorted(place.history.glob(f"*/{RECORD}")))
 
 
-def read_all(home: str | Path) -> list[RunRecord]:
-    """All records under a home folder, the latest last."""
-    folders = [path.parent for path in Path(home).glob("*/history") if path.is_dir()]
-    records = [record for folder in folders for record in read(Workspace(folder))]
-    return sorted(records, key=lambda record: (record.started, record.run))
+def read_all(home: str | Path) -> tuple[list[RunRecord], list[str]]:
+    """All records under a home folder, the latest last, and a note for each that cannot be read."""
+    records, skipped = _read(sorted(Path(home).glob(f"*/history/*/{RECORD}")))
+    return sorted(records, key=lambda record: (record.started, record.run)), skipped
+
+
+def _read(paths: Iterable[Path]) -> tuple[list[RunRecord], list[str]]:
+    adapter = TypeAdapter(RunRecord)
+    records: list[RunRecord] = []
+    skipped: list[str] = []
+    for path in paths:
+        try:
+            records.append(adapter.validate_json(path.read_bytes()))
+        except OSError as error:
+            skipped.append(f"{path}: skipped, cannot be read: {error.strerror}")
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            skipped.append(
+                f"{path}: skipped, not a record of this version of Rondo: "
+                f"{where + ': ' if where else ''}{first['msg']} (remove the run's folder if it is "
+                "of no use)"
+            )
+    return records, skipped

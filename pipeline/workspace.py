@@ -2,11 +2,14 @@
 
 import contextlib
 import fcntl
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 DEFAULT_HOME = "runs"
+MODEL_FILE = "saved_model.pb"
 
 
 class WorkspaceError(Exception):
@@ -59,6 +62,49 @@ def existing(home: str | Path, name: str) -> Workspace:
             + " (start one with `rondo run FILE`, or name another folder with --home)"
         )
     return found
+
+
+def newest_model(place: Workspace) -> str | None:
+    """Folder of the newest pushed version; a folder without a SavedModel is none."""
+    versions = [
+        path
+        for path in place.pushed.glob("[0-9]*")
+        if path.name.isdecimal() and (path / MODEL_FILE).is_file()
+    ]
+    return str(max(versions, key=lambda path: int(path.name))) if versions else None
+
+
+def restore_model(place: Workspace, version: str, copy: str | Path) -> bool:
+    """Puts a released version back if it is gone and no newer one is there, whole or not at all.
+
+    Args:
+        place: the workspace.
+        version: name of the version's folder.
+        copy: the Pusher's own copy of the model.
+
+    Returns:
+        whether it was put back.
+
+    Raises:
+        WorkspaceError: something else is where the version should be.
+    """
+    newest = newest_model(place)
+    if newest is not None and int(Path(newest).name) >= int(version):
+        return False
+    if not Path(copy, MODEL_FILE).is_file():
+        return False
+    destination = place.pushed / version
+    if destination.exists():
+        raise WorkspaceError(
+            f"{destination}: holds no {MODEL_FILE}, though this version was released; remove the "
+            "folder and give the same command, which puts the model back"
+        )
+    # Not all digits, so that no server takes it for a version while it is copied.
+    partial = place.pushed / f"restoring-{version}"
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(copy, partial)
+    os.replace(partial, destination)
+    return True
 
 
 @contextlib.contextmanager

@@ -44,6 +44,7 @@ def eval_config(config: EvaluateConfig, label: str) -> tfma.EvalConfig:
         thresholds[name] = {
             "value_threshold": {"lower_bound": bound} if above else {"upper_bound": bound}
         }
+    thresholds["groups"] = {"value_threshold": {"lower_bound": config.release.smallest_test}}
     metric = config.task.release_metric
     if config.release.beat_baseline:
         thresholds[f"{metric}_gain_low"] = {"value_threshold": {"lower_bound": SMALLEST_GAIN}}
@@ -115,7 +116,8 @@ class ReleaseExecutor(executor.Executor):
         skipped = None
         if input_dict.get("baseline_model"):
             blessed = artifact_utils.get_single_instance(input_dict["baseline_model"])
-            reason = incomparable(
+            reason = not fileio.isdir(blessed.uri) and "its folder is gone"
+            reason = reason or incomparable(
                 *(
                     read_about(path_utils.serving_model_path(artifact.uri))
                     for artifact in (model, blessed)
@@ -191,6 +193,11 @@ def release_rules(
             + (f": {short:.4f} short" if short > 0 else ""),
             short <= 0,
         )
+    groups, smallest = int(candidate["groups"]), config.release.smallest_test
+    if groups < smallest:
+        what = "groups" if config.grouped else "rows"
+        says = f"the test split has {groups} {what}, at least {smallest} asked"
+        rule("smallest_test", says, False)
     metric = config.task.release_metric
     if config.release.beat_baseline:
         gain, low = candidate[f"{metric}_gain"], candidate[f"{metric}_gain_low"]

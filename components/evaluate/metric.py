@@ -128,6 +128,8 @@ def metrics_of(config: EvaluateConfig, sums: Sums) -> dict[str, float]:
         direction = 1.0 if config.task.higher_is_better[name] else -1.0
         model, baseline = total[name]
         gains = direction * (replicates[name][:, 0] - replicates[name][:, 1])
+        # A replicate that drew no row shows no gain.
+        gains = np.nan_to_num(gains, nan=0.0)
         low, high = np.nanquantile(replicates[name][:, 0], [tail, 1.0 - tail])
         gain_low, gain_high = np.nanquantile(gains, [tail, 1.0 - tail])
         gain = direction * (model - baseline)

@@ -39,7 +39,7 @@ class IngestExecutor(BaseExampleGenExecutor):
     """Reads, checks and splits the experiment's rows."""
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
-        """The reading transform, which ``GenerateExamplesByBeam`` applies once a split."""
+        """The reading transform; TFX's base class asks every executor for one."""
         return _ReadExamples
 
     def GenerateExamplesByBeam(
@@ -91,6 +91,12 @@ class IngestExecutor(BaseExampleGenExecutor):
             summary = json.load(file)
         if summary["problem_count"]:
             raise DataError(_report(summary))
+        if summary["groups_in_several_splits"]:
+            shown = ", ".join(map(repr, summary["groups_in_several_splits"]))
+            raise DataError(
+                f"data.group: rows of the same group are in several splits, where what is trained "
+                f"on would judge ({shown}, ...); change data.split, or leave out data.group"
+            )
 
 
 def custom_config(config: IngestConfig) -> example_gen_pb2.CustomConfig:
@@ -162,12 +168,8 @@ class _ReadFile(beam.DoFn):
                         yield problem(line, str(error))
                         continue
                     location = f"{path}:{line}"
-                    yield (
-                        example.split,
-                        example.label,
-                        location,
-                        _serialise(example, location, config),
-                    )
+                    serialised = _serialise(example, location, config)
+                    yield example.split, example.label, location, serialised, example.group
         except BadFile as error:
             yield problem(error.line or 1, error.problem)
         except (EOFError, OSError, zlib.error) as error:
@@ -195,16 +197,27 @@ def _float(value: float) -> tf.train.Feature:
 
 def _write_summary(examples, problems, path: str) -> None:
     counts = examples | "CountLabels" >> beam.CombineGlobally(_CountLabels())
+    scattered = (
+        examples
+        | "GroupedRows" >> beam.Filter(lambda element: element[4] is not None)
+        | "GroupAndSplit" >> beam.Map(lambda element: (element[4], element[0]))
+        | "Distinct" >> beam.Distinct()
+        | "CountSplits" >> beam.combiners.Count.PerKey()
+        | "InSeveral" >> beam.Filter(lambda counted: counted[1] > 1)
+        | "Groups" >> beam.Keys()
+    )
+    groups = scattered | "FirstGroups" >> beam.combiners.Top.Smallest(SHOWN_PROBLEMS)
     first = problems | "FirstProblems" >> beam.combiners.Top.Smallest(SHOWN_PROBLEMS)
     total = problems | "CountProblems" >> beam.combiners.Count.Globally()
 
-    def write(labels, shown: list, count: int) -> None:
+    def write(labels, shown: list, count: int, scattered_groups: list) -> None:
         summary = {"labels": labels, "problems": shown, "problem_count": count}
+        summary["groups_in_several_splits"] = scattered_groups
         with tfx_fileio.open(path, "w") as file:
             file.write(json.dumps(summary, indent=1, sort_keys=True))
 
     counts | "WriteSummary" >> beam.Map(
-        write, beam.pvalue.AsSingleton(first), beam.pvalue.AsSingleton(total)
+        write, *map(beam.pvalue.AsSingleton, (first, total, groups))
     )
 
 
@@ -215,7 +228,7 @@ class _CountLabels(beam.CombineFn):
         return {split: {} for split in SPLITS}
 
     def add_input(self, accumulator, element):
-        split, label, location, _ = element
+        split, label, location, *_ = element
         rows, first = accumulator[split].get(label, (0, location))
         accumulator[split][label] = (rows + 1, min(first, location))
         return accumulator

@@ -1,8 +1,10 @@
 """Which files an experiment reads, and a look at their heads before anything heavy starts."""
 
 import difflib
+import functools
 import glob
 import gzip
+import hashlib
 import importlib
 import itertools
 import os
@@ -75,6 +77,23 @@ def unpacked(stream: BinaryIO, path: str) -> BinaryIO:
     return gzip.GzipFile(fileobj=stream) if path.endswith(".gz") else stream
 
 
+def content_hashes(data: DataOptions) -> dict[str, str]:
+    """SHA-256 of each local file that the experiment reads, by path.
+
+    TFX tells a change by the files' sizes and times, which an edit within a second can keep.
+    """
+    base, given = sources(data)
+    found = [path for _, pattern in given for path in glob.glob(os.path.join(base, pattern))]
+    files = [path for path in sorted(set(found)) if os.path.isfile(path)]
+    return {path: _content_hash(path, os.stat(path).st_mtime_ns) for path in files}
+
+
+@functools.cache
+def _content_hash(path: str, modified: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_heads(config: IngestConfig) -> list[str]:
     """Reads the first rows of every file, so that plain mistakes stop before the pipeline starts.
 
@@ -85,7 +104,7 @@ def check_heads(config: IngestConfig) -> list[str]:
         DataError: a file is missing, empty, or its first rows do not fit the experiment.
     """
     base, given = sources(config.data)
-    checked = []
+    checked: list[str] = []
     for role, pattern in given:
         where = os.path.join(base, pattern)
         paths = sorted(path for path in glob.glob(where) if os.path.isfile(path))
@@ -98,6 +117,11 @@ def check_heads(config: IngestConfig) -> list[str]:
                 + "; a relative path starts at the experiment file's folder)"
             )
         for path in paths:
+            if path in checked:
+                raise DataError(
+                    f"{path}: data.split.{role} ({pattern!r}) reads a file that another split "
+                    "reads too; what is trained on cannot judge"
+                )
             _check_head(path, role, config)
         checked += paths
     return checked

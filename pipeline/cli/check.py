@@ -2,7 +2,7 @@
 
 import click
 
-from pipeline.cli.common import plain_errors, set_option
+from pipeline.cli.common import add_import_folders, plain_errors, set_option
 
 
 @click.command("check")
@@ -15,6 +15,7 @@ def command(file: str, overrides: tuple[str, ...]) -> None:
     from pipeline.experiment import load
     from pipeline.node_configs import ingest_config
 
+    add_import_folders(file)
     experiment = load(file, overrides)
     for path in check_heads(ingest_config(experiment)):
         click.echo(f"{path}: the first rows fit (at most {HEAD_ROWS} read)")

@@ -20,6 +20,7 @@ def command(name: str, home: str) -> None:
 
 def show_comparison(console, experiment, place, record) -> None:
     """Prints the table."""
+    from rich.markup import escape
     from rich.table import Table
 
     with console.status("training the simple models"):
@@ -30,5 +31,5 @@ def show_comparison(console, experiment, place, record) -> None:
     table.add_column("same split")
     table.add_column("test accuracy", justify="right")
     for row in rows:
-        table.add_row(row["model"], f"{row['accuracy']:.4f}")
+        table.add_row(escape(row["model"]), f"{row['accuracy']:.4f}")
     console.print(table)

@@ -36,11 +36,12 @@ def docstrings(output: Path, force: bool) -> None:
 def build_docstrings(output: Path, force: bool = False) -> None:
     """Builds the corpus with a progress bar and says what came of it."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from pipeline.corpora.docstrings import build
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("reading docstrings", total=None)
@@ -48,11 +49,13 @@ def build_docstrings(output: Path, force: bool = False) -> None:
             output,
             force=force,
             progress=lambda done, total, what: progress.update(
-                task, completed=done, total=total, description=what
+                task, completed=done, total=total, description=escape(what)
             ),
         )
     what = f"built in {report.seconds:.0f} s" if report.built else "up to date"
     libraries = ", ".join(sorted(report.per_library))
-    console.print(f"{output}: {report.rows} sentences ({what}) of {libraries}")
+    console.print(
+        escape(f"{output}: {report.rows} sentences ({what}) of {libraries}"), soft_wrap=True
+    )
     for skipped in report.skipped:
-        console.print(f"[yellow]note:[/] {skipped}")
+        console.print(f"[yellow]note:[/] {escape(skipped)}")

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.common import home_option, plain_errors, screen_and_log
-from pipeline.cli.run import EXIT_STATUS, execute
+from pipeline.cli.common import (
+    EXIT_REFUSED,
+    add_import_folders,
+    home_option,
+    plain_errors,
+    screen_and_log,
+    serve_command,
+)
+from pipeline.cli.run import execute
 
 EXPERIMENT = "experiments/docstrings.yaml"
 
@@ -26,15 +33,18 @@ def command(experiment: str, home: str) -> None:
     from pipeline.cli.data import build_docstrings
     from pipeline.experiment import load
 
+    add_import_folders(experiment)
     loaded = load(experiment)
     build_docstrings(Path(loaded.data.path))
-    state = execute(experiment, (), home)
-    if state in ("blessed", "refused"):
+    status = execute(experiment, (), home)
+    if status in (0, EXIT_REFUSED):
         _show(loaded.name, home)
-    sys.exit(EXIT_STATUS[state])
+    sys.exit(status)
 
 
 def _show(name: str, home: str) -> None:
+    from rich.markup import escape
+
     from pipeline.cli.compare import show_comparison
     from pipeline.cli.explain import show_explanations
     from pipeline.cli.latest import latest_judged
@@ -45,5 +55,6 @@ def _show(name: str, home: str) -> None:
         show_comparison(console, experiment, place, record)
         console.print("\n[bold]what decided[/] [dim](share of what spoke for or against)[/]")
         show_explanations(console, experiment, record, rows=4)
-        console.print(f"\nmodel  {record.model}", soft_wrap=True)
-        console.print(f"serve  rondo serve {name}", soft_wrap=True)
+        if record.model:
+            console.print(f"\nmodel  {escape(record.model)}", soft_wrap=True)
+            console.print(f"serve  {escape(serve_command(name, home))}", soft_wrap=True)

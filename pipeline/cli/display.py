@@ -10,6 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from components.progress import EpochEnd, StepEnd, logger
+from pipeline.cli.common import serve_command
 from pipeline.observer import NodeRun
 from pipeline.runs import RunRecord
 
@@ -66,7 +67,7 @@ class RunDisplay(logging.Handler):
             self._progress.update(self._task, description=f"{text}  loss {event.loss:.4f}")
         elif isinstance(event, EpochEnd):
             figures = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
-            self._console.print(f"   [dim]epoch {event.epoch}/{event.epochs}  {figures}[/]")
+            self._console.print(f"   [dim]epoch {event.epoch}/{event.epochs}  {escape(figures)}[/]")
 
 
 def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> None:
@@ -80,11 +81,18 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
             console.print(f"[yellow]note:[/] {escape(verdict['skipped'])}")
         for rule in verdict["rules"]:
             mark = MARKS["done"] if rule["passed"] else MARKS["failed"]
-            console.print(f" {mark} release.{rule['rule']}: {escape(rule['says'])}")
+            console.print(f" {mark} release.{escape(rule['rule'])}: {escape(rule['says'])}")
     changed = [node for node in record.nodes if node["state"] not in ("cached",)]
     ran = [node["node"] for node in changed if node["node"] != "LastBlessed"]
     if record.state == "blessed":
         pushed = "released" if "Pusher" in ran else "released before, nothing to push"
+        if record.restored:
+            pushed = "restored the released model, which was gone"
+        elif record.model is None:
+            pushed = (
+                "released before, but the model and the Pusher's copy of it are gone; remove the "
+                "experiment's folder under --home and run again"
+            )
         console.print(f"[bold green]blessed[/]: {pushed}")
     elif record.state == "refused":
         console.print("[bold red]not blessed[/]: not pushed, for the rules marked ✗")
@@ -92,17 +100,16 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
         failed = next((node["node"] for node in record.nodes if node["state"] == "failed"), None)
         console.print(f"[bold red]{failed or 'the run'} stopped[/]")
         console.print(escape(record.message or ""), soft_wrap=True)
-        console.print("the same command goes on at this node once the cause is mended")
+        console.print("the same command goes on here once the cause is mended")
     elif record.state == "interrupted":
         console.print("[bold yellow]interrupted[/]: the same command goes on at the node it was in")
-    if not ran:
+    if not ran and record.state in ("blessed", "refused"):
         console.print("every node was up to date: none ran")
     if record.model:
-        console.print(f"model  {record.model}", soft_wrap=True)
-    console.print(f"log    {log}", soft_wrap=True)
-    if record.state == "blessed":
-        option = "" if home == "runs" else f" --home {home}"
-        console.print(f"next   rondo serve {record.experiment}{option}")
+        console.print(f"model  {escape(record.model)}", soft_wrap=True)
+    console.print(f"log    {escape(log)}", soft_wrap=True)
+    if record.state == "blessed" and record.model:
+        console.print(f"next   {escape(serve_command(record.experiment, home))}", soft_wrap=True)
 
 
 def _metrics_table(verdict: dict) -> Table:
@@ -115,7 +122,7 @@ def _metrics_table(verdict: dict) -> Table:
         if f"{name}_baseline" not in metrics:
             continue
         table.add_row(
-            name,
+            escape(name),
             f"{metrics[name]:.4f}",
             f"{metrics[f'{name}_low']:.4f} to {metrics[f'{name}_high']:.4f}",
             f"{metrics[f'{name}_baseline']:.4f}",

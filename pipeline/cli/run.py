@@ -1,20 +1,30 @@
 """``rondo run``: the pipeline, with progress."""
 
+import logging
 import os
 import sys
 import time
-import traceback
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.common import (
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
+    EXIT_UNUSABLE,
+    add_import_folders,
     home_option,
     plain_errors,
     screen_and_log,
     set_option,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.experiment import Experiment
+    from pipeline.runs import RunRecord
+    from pipeline.workspace import Workspace
 
 EXIT_STATUS = {"blessed": 0, "refused": EXIT_REFUSED, "interrupted": EXIT_INTERRUPTED, "failed": 1}
 
@@ -40,17 +50,20 @@ def command(file: str, overrides: tuple[str, ...], home: str, orchestrator: str)
     Exits with 0 if the model was blessed, 3 if it was refused, 1 if a node failed, 2 if the file
     or the data cannot be used.
     """
-    sys.exit(EXIT_STATUS[execute(file, overrides, home, orchestrator)])
+    sys.exit(execute(file, overrides, home, orchestrator))
 
 
-def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str = "local") -> str:
-    """Runs an experiment file and shows it; gives the state of the run's record."""
+def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str = "local") -> int:
+    """Runs an experiment file, shows and records it, however it ends; gives the exit status."""
+    from rich.markup import escape
+
     from components.ingest.files import check_heads
     from pipeline import runs
     from pipeline.experiment import load
     from pipeline.node_configs import ingest_config
     from pipeline.workspace import locked, workspace
 
+    add_import_folders(file)
     experiment = load(file, overrides)
     if "://" not in experiment.data.path:
         check_heads(ingest_config(experiment))
@@ -60,26 +73,40 @@ def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str 
         log = folder / runs.LOG
         with screen_and_log(log) as console:
             started = time.perf_counter()
-            console.print(f"[bold]{experiment.name}[/]  run {record.run}")
+            failure: BaseException | None = None
             try:
-                _run(experiment, place, record, console, orchestrator)
-            except KeyboardInterrupt:
-                record.state = "interrupted"
+                console.print(f"[bold]{escape(experiment.name)}[/]  run {escape(record.run)}")
+                failure = _run(experiment, place, record, console, orchestrator)
+            except KeyboardInterrupt as error:
+                failure = error
+            except Exception as error:
+                failure = error
+                # A run that had stopped already keeps its own reason.
+                _stopped(record, error)
             finally:
+                if isinstance(failure, KeyboardInterrupt):
+                    record.state = "interrupted"
                 record.seconds = round(time.perf_counter() - started, 1)
                 runs.write(record, folder)
             from pipeline.cli.display import show_outcome
 
             show_outcome(console, record, os.path.relpath(log), home)
-    return record.state
+    if record.state == "failed" and _is_users(failure):
+        return EXIT_UNUSABLE
+    return EXIT_STATUS[record.state]
 
 
-def _run(experiment, place, record, console, orchestrator: str) -> None:
+def _run(
+    experiment: "Experiment",
+    place: "Workspace",
+    record: "RunRecord",
+    console: "Console",
+    orchestrator: str,
+) -> BaseException | None:
+    """Runs the pipeline and fills in the record; gives what stopped it."""
     with console.status("loading TensorFlow and TFX (some 15 seconds)"):
-        from components.errors import UserError
         from pipeline import local_runner
         from pipeline.cli.display import RunDisplay
-        from pipeline.observer import Interrupted
 
     display = RunDisplay(console)
     with display.shown():
@@ -88,15 +115,33 @@ def _run(experiment, place, record, console, orchestrator: str) -> None:
         {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
         for node in observation.nodes
     ]
-    failure = observation.failure
+    if observation.failure is not None:
+        _stopped(record, observation.failure)
     local_runner.complete_record(record, place, observation)
-    if isinstance(failure, Interrupted):
-        record.state = "interrupted"
-    elif isinstance(failure, UserError):
-        record.state, record.message = "failed", str(failure)
-    elif failure is not None:
-        traceback.print_exception(failure)
-        record.state = "failed"
-        record.message = f"{type(failure).__name__}: {failure} (the log has the whole trace)"
-    else:
+    if observation.failure is None:
         record.state = "blessed" if record.verdict and record.verdict["blessed"] else "refused"
+    return observation.failure
+
+
+def _stopped(record: "RunRecord", failure: BaseException) -> None:
+    """Says in the record what stopped the run, unless it says so already; the log has the trace."""
+    from pipeline.observer import Interrupted
+
+    logging.getLogger(__name__).error("the run stopped", exc_info=failure)
+    if record.state != "running":
+        return
+    if isinstance(failure, (Interrupted, KeyboardInterrupt)):
+        record.state = "interrupted"
+    elif _is_users(failure):
+        record.state, record.message = "failed", str(failure)
+    else:
+        text = f"{type(failure).__name__}: {failure}"
+        record.state, record.message = "failed", f"{text} (the log has the whole trace)"
+
+
+def _is_users(failure: BaseException | None) -> bool:
+    """Whether the cause is a file or data that cannot be used."""
+    from components.errors import UserError
+    from pipeline.workspace import WorkspaceError
+
+    return isinstance(failure, (UserError, WorkspaceError))

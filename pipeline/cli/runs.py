@@ -1,8 +1,13 @@
 """``rondo runs``: what ran."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pipeline.cli.common import home_option, plain_errors
+
+if TYPE_CHECKING:
+    from pipeline.runs import RunRecord
 
 STYLES = {"blessed": "green", "refused": "red", "failed": "red", "interrupted": "yellow"}
 
@@ -14,12 +19,15 @@ STYLES = {"blessed": "green", "refused": "red", "failed": "red", "interrupted": 
 def command(name: str | None, home: str) -> None:
     """Lists the runs of the experiment NAME, or of all; the latest last."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from pipeline import runs
     from pipeline.workspace import existing
 
-    records = runs.read(existing(home, name)) if name else runs.read_all(home)
+    records, skipped = runs.read(existing(home, name)) if name else runs.read_all(home)
+    for note in skipped:
+        click.echo(note, err=True)
     if not records:
         click.echo(f"no runs under {home} yet; start one with `rondo run FILE`")
         return
@@ -33,19 +41,19 @@ def command(name: str | None, home: str) -> None:
             node["node"] == "LastBlessed" for node in record.nodes
         )
         table.add_row(
-            record.experiment,
-            record.run,
+            escape(record.experiment),
+            escape(record.run),
             f"[{STYLES.get(record.state, 'default')}]{record.state}[/]",
             str(max(ran, 0)),
             f"{record.seconds:.0f} s",
-            "  ".join(f"{name} {metrics[name]:.4f}" for name in shown),
-            _reason(record),
+            escape("  ".join(f"{name} {metrics[name]:.4f}" for name in shown)),
+            escape(_reason(record)),
         )
-    Console(highlight=False).print(table)
+    Console(highlight=False, emoji=False).print(table)
 
 
-def _reason(record) -> str:
+def _reason(record: "RunRecord") -> str:
     if record.state == "failed":
-        return (record.message or "").splitlines()[0][:100]
+        return next(iter((record.message or "").splitlines()), "")[:100]
     rules = (record.verdict or {}).get("rules", [])
     return ", ".join(rule["rule"] for rule in rules if not rule["passed"])

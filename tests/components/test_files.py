@@ -1,13 +1,14 @@
 """Which files an experiment reads, and what a look at their heads finds before anything runs."""
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.errors import DataError
-from components.ingest.files import HEAD_ROWS, Source, check_heads, sources
+from components.ingest.files import HEAD_ROWS, Source, check_heads, content_hashes, sources
 from components.spec import (
     Column,
     DataOptions,
@@ -189,3 +190,28 @@ def test_a_file_that_only_claims_to_be_packed_cannot_be_read(tmp_path: Path) -> 
 def test_a_header_that_is_not_csv_is_refused(rows: Path) -> None:
     rows.write_text('"text,sentiment\nfine,good\n', encoding="utf-8")
     assert str(rows) in refused(config(rows))
+
+
+def test_a_file_of_two_splits_is_refused(tmp_path: Path) -> None:
+    for name in ("a.csv", "test.csv"):
+        (tmp_path / name).write_text("text,label\nwords,x\n")
+    split = {"by": "files", "train": "*.csv", "test": "test.csv"}
+    config = IngestConfig(
+        data={"path": str(tmp_path), "format": "csv", "split": split},
+        columns={"text": {"column": "text", "raw_type": "string"}},
+        label="label",
+        code="",
+    )
+    with pytest.raises(DataError, match=r"data.split.test .* another split reads too"):
+        check_heads(config)
+
+
+def test_content_hashes_see_an_edit_of_the_same_size_and_second(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    data = DataOptions(path=str(path), format="jsonl")
+    path.write_text('{"label": 0}')
+    os.utime(path, ns=(1, 1))
+    before = content_hashes(data)
+    path.write_text('{"label": 1}')
+    os.utime(path, ns=(2, 2))
+    assert content_hashes(data) != before and list(before) == [str(path)]

@@ -221,6 +221,7 @@ def values(**changed: float) -> dict[str, float]:
         "accuracy": 0.8,
         "accuracy_gain": 0.2,
         "accuracy_gain_low": 0.1,
+        "groups": 100.0,
         "log_loss": 0.5,
     } | changed
 
@@ -280,8 +281,15 @@ def test_the_last_blessed_model_must_be_kept_up_with(
 
 def test_rules_that_are_switched_off_or_have_no_model_to_compare_are_left_out() -> None:
     assert set(rules(config(), values())) == {"beat_baseline"}
-    off = config(beat_baseline=False, keep_quality=False)
-    assert rules(off, values(), values()) == {}
+    off = config(thresholds={"accuracy": 0.1}, beat_baseline=False, keep_quality=False)
+    assert set(rules(off, values(), values())) == {"thresholds.accuracy"}
+
+
+def test_a_test_split_too_small_to_judge_by_releases_nothing() -> None:
+    came, says = rules(config(), values(groups=29.0))["smallest_test"]
+    assert not came and says == "the test split has 29 rows, at least 30 asked"
+    found = thresholds(config(smallest_test=7))["groups"]
+    assert found.value_threshold.lower_bound.value == 7
 
 
 ABOUT = {"features": {"a": "string"}, "task": "classify", "labels": ["x", "y"], "name": "n"}
@@ -326,10 +334,11 @@ def test_thresholds_reach_tfma_in_their_direction() -> None:
 
 
 def test_rules_that_are_switched_off_do_not_reach_tfma() -> None:
-    assert thresholds(config(beat_baseline=False, keep_quality=False)) == {}
-    assert set(thresholds(config(keep_quality=False))) == {"accuracy_gain_low"}
-    kept = thresholds(config(beat_baseline=False))
-    assert set(kept) == {"accuracy"}
+    stated = config(thresholds={"log_loss": 1.0}, beat_baseline=False, keep_quality=False)
+    assert set(thresholds(stated)) == {"groups", "log_loss"}
+    assert set(thresholds(config(keep_quality=False))) == {"groups", "accuracy_gain_low"}
+    kept = thresholds(config(thresholds={"log_loss": 1.0}, beat_baseline=False))
+    assert set(kept) == {"groups", "log_loss", "accuracy"}
     assert not kept["accuracy"].HasField("value_threshold")
 
 

@@ -212,5 +212,6 @@ def test_all_problems_are_told_at_once() -> None:
     errors, warnings = TASK.label_problems(
         counts(train={"good": 5, "bad": 2}, validate={"rare": 1}, test={"new": 2})
     )
-    assert len(errors) == 2
+    assert len(errors) == 3
+    assert "every row of the test split has the label 'new'" in errors[0]
     assert len(warnings) == 4

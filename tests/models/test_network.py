@@ -183,10 +183,10 @@ def reference_vector(network: keras.Model, ids: np.ndarray, given: NetworkOption
     run = {"lstm": lstm, "gru": gru}[given.cell]
 
     def weights(direction: str, layer: int) -> list[np.ndarray]:
-        values = network.get_layer(f"review_{direction}_{layer}").get_weights()
+        values = network.get_layer(f"review.{direction}.{layer}").get_weights()
         return [value.astype(np.float64) for value in values]
 
-    embedded = network.get_layer("review_embedding").get_weights()[0].astype(np.float64)[ids]
+    embedded = network.get_layer("review.embedding").get_weights()[0].astype(np.float64)[ids]
     below = embedded
     for layer in range(given.layers):
         given_below = below
@@ -198,8 +198,8 @@ def reference_vector(network: keras.Model, ids: np.ndarray, given: NetworkOption
     pooled = []
     for name in given.pooling:
         pooled += [POOL[name](direction) for direction in directions]
-        if given.shortcut and name != "last":
-            pooled.append(POOL[name](embedded))
+    if given.shortcut:
+        pooled += [POOL[name](embedded) for name in given.pooling if name != "last"]
     return np.concatenate(pooled)
 
 
@@ -212,7 +212,7 @@ def test_the_encoder_equals_the_equations_step_by_step(
     given = options(cell, bidirectional, layers, ("last", "mean", "max"), True)
     text = {"review": FEATURES["review"]}
     network = shaken(build(text, TASK, given, learnt))
-    encoder = keras.Model(network.inputs, network.get_layer("vector").output)
+    encoder = keras.Model(network.inputs, network.get_layer("_vector").output)
     lengths = [5, 1, 3]
     batch = rows(lengths, time=7)
     vectors = np.asarray(encoder({name: batch[name] for name in ("review", "review_length")}))
@@ -290,3 +290,11 @@ def test_dropout_acts_in_training_only(learnt) -> None:
 def test_a_network_without_any_sequence_is_built_too(learnt) -> None:
     network = build({"price": FEATURES["price"]}, TASK, NetworkOptions(), learnt)
     assert network({"price": np.array([1.0, 2.0], np.float32)}).shape == (2, 3)
+
+
+def test_features_may_have_the_names_of_layers(learnt) -> None:
+    names = ("scores", "vector", "dropout", "network", "review_embedding", "review")
+    features = {name: FEATURES["price"] for name in names[:-1]} | {"review": FEATURES["review"]}
+    given = NetworkOptions(pooling=("mean",), dropout=0.1, units=2, embedding_size=2)
+    network = build(features, TASK, given, learnt)
+    assert sorted(network.input) == sorted([*names, "review_length"])

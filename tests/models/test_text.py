@@ -207,3 +207,13 @@ def test_categories_are_told_apart_by_their_case(analyzers) -> None:
     raw = tf.constant(["North", "north"])
     found = categorical.preprocess(Categorical(kind="categorical"), "shop", raw, analyzers)
     assert found["shop"].numpy().tolist() == [0, 1]
+
+
+def test_what_is_missing_is_served_as_it_was_trained(analyzers) -> None:
+    assert ids(text(missing="good"), analyzers, "", "good") == [[4], [4]]
+    filled = Categorical(kind="categorical", missing="south")
+    shops = categorical.preprocess(filled, "shop", tf.constant(["", "south"]), analyzers)["shop"]
+    assert shops.numpy().tolist() == [2, 2]
+    price = Numeric(kind="numeric", scale="none", missing=7.0)
+    prices = numeric.preprocess(price, "price", tf.constant([float("nan"), 1.0]), analyzers)
+    assert prices["price"].numpy().tolist() == [7.0, 1.0]

@@ -1,15 +1,21 @@
 """The command line where nothing heavy is needed: help, init, check, runs, and their errors."""
 
+import io
 import json
+import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from components.errors import UserError
+from pipeline.cli.common import plain_errors
 from pipeline.cli.main import COMMANDS, main
+from pipeline.cli.predict import read_defaults, read_rows
 
 RONDO = (sys.executable, "-m", "pipeline.cli.main")
 
@@ -128,3 +134,131 @@ def test_docs_name_every_option() -> None:
     for options in classes:
         for name in options.model_fields:
             assert f"`{name}" in documented or f"{{{name}:" in documented, (options, name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["run", "e.yaml", "--home", "e.yaml"], "e.yaml/e"),
+        (["init", "f", "--folder", "/proc/x"], "/proc/x"),
+        (["init", "f", "--folder", "e.yaml"], "e.yaml"),
+    ],
+    ids=str,
+)
+def test_unusable_paths_are_one_line(tmp_path: Path, arguments: list[str], path: str) -> None:
+    rondo("init", "e", cwd=tmp_path)
+    done = rondo(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and path in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (ValueError("[/x]"), 1, "unexpected error: ValueError: [/x] ("),
+        (PermissionError(13, "Permission denied", "/a"), 2, "/a: Permission denied ("),
+        (click.UsageError("no"), 2, "Usage: "),
+        (UserError("mine"), 2, "mine\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+    ids=repr,
+)
+def test_every_error_is_one_message(error: BaseException, status: int, message: str) -> None:
+    @click.command()
+    @plain_errors
+    def command() -> None:
+        raise error
+
+    done = CliRunner().invoke(command)
+    assert done.exit_code == status and done.stderr.startswith(message)
+    assert "Traceback" not in done.stderr
+
+
+def test_reader_that_has_seen_enough_ends_it_quietly() -> None:
+    program = (
+        "import click\n"
+        "from pipeline.cli.common import plain_errors\n"
+        "@click.command()\n"
+        "@plain_errors\n"
+        "def main():\n"
+        "    while True: click.echo('x' * 1000)\n"
+        "main()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_own_feature_kind_beside_the_file(tmp_path: Path) -> None:
+    rondo("init", "e", "--folder", "sub", cwd=tmp_path)
+    kind = tmp_path / "sub" / "my_package" / "my_feature"
+    kind.mkdir(parents=True)
+    (kind.parent / "__init__.py").touch()
+    (kind / "__init__.py").write_text(
+        "from typing import ClassVar, Literal\n"
+        "from models.options import FeatureOptions\n"
+        "class Options(FeatureOptions):\n"
+        "    raw_type: ClassVar[str] = 'string'\n"
+        "    is_sequence: ClassVar[bool] = False\n"
+        "    kind: Literal['my_package.my_feature']\n"
+    )
+    (kind / "graph.py").touch()
+    file = tmp_path / "sub" / "e.yaml"
+    own = "--set=features={text: {kind: my_package.my_feature}}"
+    script = Path(sys.executable).parent / "rondo"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [script, "check", file, own, "--set=network.pooling=mean"],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is fine" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"a": "\xff"}', "not UTF-8"),
+        (b"[" * 200_000, "nested too deep"),
+        (b'{"a": NaN}', "not finite"),
+        (b'{"a": [1, -Infinity]}', "not finite"),
+        (b'{"a": 1e39}', "too large"),
+        (b'{"a": 1' + b"0" * 400 + b"}", "too large"),
+        (b'{"a": 1' + b"0" * 9000 + b"}", "not valid JSON"),
+        (b"{'a'}", "not valid JSON"),
+        (b"[1]", "missing: a"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_bad_rows_are_one_line(line: bytes, message: str) -> None:
+    rows = read_rows(io.BytesIO(b'\xef\xbb\xbf{"a": 1, "id": NaN}\n\n' + line + b"\n"), {"a"})
+    assert next(rows) == {"a": 1}
+    with pytest.raises(UserError) as caught:
+        next(rows)
+    said = str(caught.value)
+    assert said.startswith("<stdin>:3: ") and message in said and "\n" not in said
+
+
+def test_missing_fields_get_the_models_defaults(tmp_path: Path) -> None:
+    assert read_defaults(tmp_path) == {}
+    about = tmp_path / "assets.extra" / "rondo.json"
+    about.parent.mkdir()
+    about.write_text('{"other": 1}')
+    assert read_defaults(tmp_path) == {}
+    about.write_text('{"defaults": {"a": 0.5, "unread": 1}}')
+    defaults = read_defaults(tmp_path)
+    lines = [b"{}", b'{"a": null}', b'{"a": 2}']
+    assert [row["a"] for row in read_rows(lines, {"a"}, defaults)] == [0.5, 0.5, 2]
+    for content in ('{"defaults": 3}', "[]", "{"):
+        about.write_text(content)
+        with pytest.raises(UserError, match="export the model again"):
+            read_defaults(tmp_path)

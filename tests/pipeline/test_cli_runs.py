@@ -64,7 +64,7 @@ def test_failed_node_is_one_message_and_the_trace_is_in_the_log(tmp_path: Path) 
     lines[500] = "not JSON\n"
     write_experiment(tmp_path, "".join(lines))
     done = rondo("run", "order.yaml", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"{tmp_path / 'rows.jsonl'}:501: not valid JSON" in done.stdout.replace("\n", "")
     assert "Traceback" not in done.stdout + done.stderr
     (log,) = (tmp_path / "runs" / "order" / "history").glob("*/log.txt")

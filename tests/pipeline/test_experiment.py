@@ -154,7 +154,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown option of a feature": (
         changed("{kind: text}", "\n    kind: text\n    max_lenght: 9"),
         "8: features.review.max_lenght: unknown option; did you mean max_length? allowed: kind, "
-        "column, max_length, keep, vocabulary, tokens, lower, strip_tags, missing",
+        "column, missing, max_length, keep, vocabulary, tokens, lower, strip_tags",
     ),
     "unknown option inside an option": (
         MINIMAL + "training:\n  early_stopping: {patienc: 2}\n",
@@ -476,7 +476,6 @@ from models.options import FeatureOptions
 
 class Options(FeatureOptions):
     raw_type: ClassVar[str] = "string"
-    is_sequence: ClassVar[bool] = True
 
     stride: int = Field(2, ge=1)
 """

@@ -17,7 +17,6 @@ class Options(FeatureOptions):
     """
 
     raw_type: ClassVar[str] = "string"
-    is_sequence: ClassVar[bool] = False
 
     vocabulary: int = Field(1_000, ge=1, le=5_000_000)
     missing: str | None = None

@@ -11,6 +11,8 @@ def preprocess(
     options: Options, name: str, raw: tf.Tensor, analyzers: Analyzers
 ) -> dict[str, tf.Tensor]:
     """Raw string ``[batch]`` to ``{name: int64 [batch]}``."""
+    if options.missing is not None:
+        raw = tf.where(raw == "", options.missing, raw)
     return {name: analyzers.vocabulary(raw, name, top_k=options.vocabulary) + 1}
 
 
@@ -28,6 +30,6 @@ def encode(
 ) -> keras.KerasTensor:
     """An id as a vector ``[batch, embedding_size]``."""
     embedding = keras.layers.Embedding(
-        learnt.vocabulary_size(name) + 1, embedding_size, name=f"{name}_embedding"
+        learnt.vocabulary_size(name) + 1, embedding_size, name=f"{name}.embedding"
     )
     return embedding(inputs[name])

@@ -16,7 +16,6 @@ class Options(FeatureOptions):
     """
 
     raw_type: ClassVar[str] = "float"
-    is_sequence: ClassVar[bool] = False
 
     scale: Literal["standard", "none"] = "standard"
     missing: float | None = Field(None, ge=-FLOAT32_MAX, le=FLOAT32_MAX)

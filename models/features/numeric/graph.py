@@ -10,7 +10,9 @@ from models.features.numeric import Options
 def preprocess(
     options: Options, name: str, raw: tf.Tensor, analyzers: Analyzers
 ) -> dict[str, tf.Tensor]:
-    """Raw float32 ``[batch]`` to ``{name: float32 [batch]}``, scaled."""
+    """Raw float32 ``[batch]``, NaN where missing, to ``{name: float32 [batch]}``, scaled."""
+    if options.missing is not None:
+        raw = tf.where(tf.math.is_nan(raw), options.missing, raw)
     return {name: analyzers.standardise(raw, name) if options.scale == "standard" else raw}
 
 
@@ -27,4 +29,4 @@ def encode(
     embedding_size: int,
 ) -> keras.KerasTensor:
     """A number as a vector ``[batch, 1]``."""
-    return keras.layers.Reshape((1,), name=f"{name}_vector")(inputs[name])
+    return keras.layers.Reshape((1,), name=f"{name}.vector")(inputs[name])

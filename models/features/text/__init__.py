@@ -22,7 +22,6 @@ class Options(FeatureOptions):
     """
 
     raw_type: ClassVar[str] = "string"
-    is_sequence: ClassVar[bool] = True
     empty_is_a_value: ClassVar[bool] = True
 
     max_length: int = Field(256, ge=1, le=100_000)

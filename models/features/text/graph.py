@@ -56,6 +56,8 @@ def preprocess(
     Returns:
         ``{name: int64 [batch, (time)]}``, each row with at least one id.
     """
+    if options.missing is not None:
+        raw = tf.where(raw == "", options.missing, raw)
     tokens = tokenize(options, raw)
     ids = analyzers.vocabulary(tokens, name, top_k=options.vocabulary) + FIRST_TOKEN
     empty = tf.cast(ids.row_lengths() == 0, tf.int64)
@@ -82,6 +84,6 @@ def encode(
 ) -> Sequence:
     """Ids to ``[batch, time, embedding_size]`` with their lengths ``[batch]``."""
     embedding = keras.layers.Embedding(
-        learnt.vocabulary_size(name) + FIRST_TOKEN, embedding_size, name=f"{name}_embedding"
+        learnt.vocabulary_size(name) + FIRST_TOKEN, embedding_size, name=f"{name}.embedding"
     )
     return Sequence(embedding(inputs[name]), inputs[f"{name}_length"])

@@ -31,6 +31,12 @@ class Options(TaskOptions):
             errors.append(
                 f"column {self.label!r}: the train split needs at least two labels; found {found}"
             )
+        if len(labels["test"]) == 1:
+            errors.append(
+                f"column {self.label!r}: every row of the test split has the label "
+                f"{next(iter(labels['test']))!r}, and a model that always says so would look "
+                "perfect (add rows, or change data.split)"
+            )
         everywhere: dict[str, list[LabelCount]] = {}
         for counts in labels.values():
             for label, count in counts.items():

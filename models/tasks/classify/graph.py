@@ -26,7 +26,9 @@ def preprocess(options: Options, raw: tf.Tensor, analyzers: Analyzers) -> dict[s
 def head(options: Options, vector: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
     """``[batch, units]`` to probabilities ``[batch, labels]``, float32."""
     classes = learnt.vocabulary_size(LABEL)
-    return keras.layers.Dense(classes, activation="softmax", dtype="float32", name="scores")(vector)
+    return keras.layers.Dense(
+        classes, activation="softmax", dtype="float32", name="classify.scores"
+    )(vector)
 
 
 def loss(options: Options) -> keras.losses.Loss:

@@ -1,0 +1,180 @@
+"""The data gate's judgement, and the schema that an experiment states."""
+
+from collections.abc import Mapping
+
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+
+from components.errors import DataError
+from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, Column, GateConfig, SchemaConfig
+from components.validate.gate import check
+from components.validate.schema import schema_of
+from models.options import LabelCount
+from models.tasks.classify import Options as Classify
+
+Counts = Mapping[str, Mapping[str, LabelCount]]
+CONFIG = GateConfig(task=Classify(kind="classify", label="mood"), code="")
+SEVERITY = anomalies_pb2.AnomalyInfo
+
+
+def counts(**splits: dict[str, int]) -> Counts:
+    """By split; good ones where nothing is said."""
+    good = {split: {"glad": 10, "sad": 10, "bored": 10} for split in SPLITS}
+    return {
+        split: {
+            label: LabelCount(rows, f"{split}.csv:{position + 2}")
+            for position, (label, rows) in enumerate(labels.items())
+        }
+        for split, labels in (good | splits).items()
+    }
+
+
+def anomaly(severity: int, description: str = "too odd") -> anomalies_pb2.AnomalyInfo:
+    return anomalies_pb2.AnomalyInfo(description=description, severity=severity)
+
+
+def anomalies(**features: anomalies_pb2.AnomalyInfo) -> anomalies_pb2.Anomalies:
+    return anomalies_pb2.Anomalies(anomaly_info=features)
+
+
+def refusal(labels: Counts, found: Mapping[str, anomalies_pb2.Anomalies] | None = None) -> str:
+    with pytest.raises(DataError) as raised:
+        check(CONFIG, labels, found or {})
+    return str(raised.value)
+
+
+def test_good_data_passes_without_a_word() -> None:
+    assert check(CONFIG, counts(), {}) == []
+    assert check(CONFIG, counts(), {split: anomalies() for split in SPLITS}) == []
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_split_without_rows_stops_the_run(split: str) -> None:
+    said = refusal(counts(**{split: {}}))
+    assert said.startswith(f"the {split} split has no rows; the splits have ")
+    others = [name for name in SPLITS if name != split]
+    assert all(f"{name} {0 if name == split else 30}" in said for name in SPLITS)
+    assert not any(f"the {name} split has no rows" in said for name in others)
+    assert "data.split" in said
+
+
+def test_every_empty_split_is_named_and_labels_are_not_judged_then() -> None:
+    said = refusal(counts(train={}, test={}))
+    assert [line.split(" split")[0] for line in said.splitlines()] == ["the train", "the test"]
+    assert "needs at least two labels" not in said
+
+
+def test_labels_counted_as_no_rows_make_an_empty_split() -> None:
+    assert "the test split has no rows" in refusal(counts(test={"glad": 0}))
+
+
+def test_one_label_cannot_be_learnt() -> None:
+    said = refusal(counts(**{split: {"glad": 10} for split in SPLITS}))
+    assert "column 'mood': the train split needs at least two labels; found 'glad'" in said
+
+
+def test_a_test_split_of_one_label_cannot_judge() -> None:
+    said = refusal(counts(test={"sad": 10}))
+    assert said.startswith("column 'mood': every row of the test split has the label 'sad'")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_label_of_one_row_is_refused_where_it_stands() -> None:
+    said = refusal(counts(train={"glad": 10, "sad": 10, "bored": 10, "gald": 1}))
+    assert said.startswith("train.csv:5: label 'gald' occurs in this row only")
+
+
+def test_a_label_that_training_never_sees_is_refused_where_it_stands() -> None:
+    said = refusal(counts(test={"calm": 3, "glad": 10, "sad": 10}))
+    assert said.startswith("test.csv:2: label 'calm' (3 rows) never occurs in the train split")
+
+
+@pytest.mark.parametrize(
+    ("split", "says"), [("validate", "it is not validated"), ("test", "its quality is not judged")]
+)
+def test_a_label_that_is_not_judged_is_a_warning(split: str, says: str) -> None:
+    assert check(CONFIG, counts(**{split: {"glad": 10, "bored": 1}}), {}) == [
+        f"label 'sad' has no row in the {split} split: {says}"
+    ]
+
+
+def test_everything_that_stops_the_run_is_named_at_once() -> None:
+    labels = counts(
+        train={"glad": 10, "sad": 10, "bored": 10, "gald": 1}, test={"calm": 3, "sad": 10}
+    )
+    said = refusal(labels, {"train": anomalies(text=anomaly(SEVERITY.ERROR))})
+    assert len(said.splitlines()) == 3
+    for part in ("'gald'", "'calm'", "train split, feature 'text': too odd"):
+        assert part in said
+
+
+def test_a_severe_anomaly_stops_the_run() -> None:
+    found = {"validate": anomalies(text=anomaly(SEVERITY.ERROR, "Column dropped"))}
+    assert refusal(counts(), found) == "validate split, feature 'text': Column dropped"
+
+
+@pytest.mark.parametrize("severity", [SEVERITY.WARNING, SEVERITY.UNKNOWN])
+def test_a_mild_anomaly_is_a_warning(severity: int) -> None:
+    found = {"test": anomalies(text=anomaly(severity))}
+    assert check(CONFIG, counts(), found) == ["test split, feature 'text': too odd"]
+
+
+def test_warnings_come_by_feature_after_those_of_the_labels() -> None:
+    found = {
+        "train": anomalies(b=anomaly(SEVERITY.WARNING), a=anomaly(SEVERITY.WARNING)),
+        "test": anomalies(a=anomaly(SEVERITY.WARNING)),
+    }
+    assert check(CONFIG, counts(test={"glad": 5, "bored": 5}), found) == [
+        "label 'sad' has no row in the test split: its quality is not judged",
+        "train split, feature 'a': too odd",
+        "train split, feature 'b': too odd",
+        "test split, feature 'a': too odd",
+    ]
+
+
+def test_a_refusal_names_no_mere_warning() -> None:
+    found = {"train": anomalies(a=anomaly(SEVERITY.WARNING), b=anomaly(SEVERITY.ERROR, "broken"))}
+    assert refusal(counts(), found) == "train split, feature 'b': broken"
+
+
+def test_anomalies_are_named_beside_an_empty_split() -> None:
+    said = refusal(counts(test={}), {"train": anomalies(text=anomaly(SEVERITY.ERROR))})
+    assert "the test split has no rows" in said
+    assert "feature 'text': too odd" in said
+
+
+def schema(grouped: bool = False) -> dict[str, schema_pb2.Feature]:
+    config = SchemaConfig(
+        columns={
+            "text": Column(column="Review text", raw_type="string", empty_is_a_value=True),
+            "price": Column(column="price", raw_type="float", missing=0.0),
+        },
+        label="mood",
+        grouped=grouped,
+        code="",
+    )
+    made = schema_of(config)
+    assert len({feature.name for feature in made.feature}) == len(made.feature)
+    return {feature.name: feature for feature in made.feature}
+
+
+def test_the_schema_has_every_raw_feature_with_its_type() -> None:
+    assert {name: feature.type for name, feature in schema().items()} == {
+        "text": schema_pb2.BYTES,
+        "price": schema_pb2.FLOAT,
+        "mood": schema_pb2.BYTES,
+        ID_FEATURE: schema_pb2.BYTES,
+    }
+
+
+def test_the_schema_has_the_group_where_there_is_one() -> None:
+    assert set(schema(grouped=True)) - set(schema()) == {GROUP_FEATURE}
+    assert schema(grouped=True)[GROUP_FEATURE].type == schema_pb2.BYTES
+
+
+def test_every_feature_has_one_value_in_every_row() -> None:
+    for feature in schema(grouped=True).values():
+        assert feature.HasField("shape")
+        assert not feature.shape.dim
+        assert feature.presence.min_fraction == 1.0
+        assert feature.presence.min_count == 1
