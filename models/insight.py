@@ -30,7 +30,7 @@ def embedding_attribution(
     """
     name = f"{feature}.embedding"
     if name not in {layer.name for layer in network.layers} or f"{feature}_length" not in inputs:
-        raise ValueError(f"the network does not embed a sequence named {feature!r}")
+        raise ValueError(f"the network does not embed a feature named {feature!r}")
     embedded = network.get_layer(name).output
     above = keras.Model([embedded, *network.inputs], network.output)
     below = keras.Model(network.inputs, embedded)
