@@ -214,6 +214,7 @@ def test_transform_features_gives_what_the_network_reads(loaded) -> None:
     np.testing.assert_allclose(read["price"], (np.array(ROWS["price"]) - 10.0) / 4.0)
 
 
+@pytest.mark.slow
 def test_padding_never_changes_an_answer_in_either_direction(recurrent) -> None:
     rows = {"review": ROWS["review"]}
     together = ask(recurrent, rows)
@@ -266,6 +267,7 @@ print(json.dumps(answers["scores"].numpy().tolist()))
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_knows_only_tensorflow_reads_it(exported: Path, loaded) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_A_FRESH_PROCESS, str(exported), json.dumps(ROWS)],
@@ -286,6 +288,7 @@ def test_what_a_person_must_know_stands_beside_the_graph(exported: Path) -> None
         "task": "classify",
         "labels": LABELS,
         "name": "reviews",
+        "defaults": {},
     }
     assert export.read_about(str(exported)) == expected
     written = (exported / "assets.extra" / "rondo.json").read_text(encoding="utf-8")
