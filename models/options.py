@@ -9,6 +9,7 @@ its dotted path and has the same two parts.
 import difflib
 import importlib
 import pkgutil
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -80,6 +81,7 @@ class TaskOptions(Options):
     kind: str
     label: str
 
+    @abstractmethod
     def label_problems(
         self, labels: Mapping[str, Mapping[str, LabelCount]]
     ) -> tuple[list[str], list[str]]:
@@ -91,7 +93,6 @@ class TaskOptions(Options):
         Returns:
             errors, which stop the run, and warnings, which are shown.
         """
-        raise NotImplementedError
 
 
 OPTIONS_BASES: dict[str, type[Options]] = {"features": FeatureOptions, "tasks": TaskOptions}
