@@ -67,7 +67,9 @@ class RunDisplay(logging.Handler):
             self._progress.update(self._task, description=f"{text}  loss {event.loss:.4f}")
         elif isinstance(event, EpochEnd):
             figures = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
-            self._console.print(f"   [dim]epoch {event.epoch}/{event.epochs}  {escape(figures)}[/]")
+            self._console.print(
+                f"   [dim]epoch {event.epoch}/{event.epochs}  {escape(figures)}[/]", soft_wrap=True
+            )
 
 
 def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> None:
