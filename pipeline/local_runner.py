@@ -67,7 +67,6 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
     for key, node, output in (
         ("examples", dag.INGEST, "examples"),
         ("transform_graph", dag.TRANSFORM, "transform_graph"),
-        ("model", dag.TRAIN, "model"),
         ("model_run", dag.TRAIN, "model_run"),
     ):
         uri = _output(nodes, node, output)

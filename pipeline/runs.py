@@ -36,7 +36,7 @@ class RunRecord:
         verdict: the release's rules and metrics, see ``components.evaluate.gate``.
         warnings: what the data gate warned of.
         model: folder of the model that is served now, if one was ever pushed.
-        artifacts: folders by what they hold: ``examples``, ``model``, ``transform_graph``.
+        artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``.
         message: why it failed.
         restored: whether the released model was gone and was put back.
     """
