@@ -7,10 +7,10 @@ stand in the source, without importing anything.
 import ast
 import functools
 import hashlib
-import importlib.util
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from pathlib import Path
+
+from models.dotted import source_file
 
 OUR_PACKAGES = ("components", "models")
 LIBRARIES = (
@@ -48,7 +48,7 @@ def _closure(module: str) -> frozenset[str]:
         if name not in found:
             found.add(name)
             imported = (other for other in _imports(name) if _top(other) in followed)
-            waiting += [other for other in imported if _file(other)]
+            waiting += [other for other in imported if source_file(other)]
     return frozenset(found)
 
 
@@ -67,7 +67,7 @@ def _imports(module: str) -> Iterator[str]:
 def _package(module: str, level: int) -> str:
     """The package that a relative import with ``level`` dots starts at."""
     parts = module.split(".")
-    file = _file(module)
+    file = source_file(module)
     inside = level - 1 if file is not None and file.name == "__init__.py" else level
     return ".".join(parts[: len(parts) - inside])
 
@@ -77,24 +77,8 @@ def _top(module: str) -> str:
 
 
 @functools.cache
-def _file(module: str) -> Path | None:
-    # find_spec imports the parents of a dotted name, so only the first name is looked for by it.
-    top, *inner = module.split(".")
-    spec = importlib.util.find_spec(top) if top else None
-    if spec is None:
-        return None
-    if spec.submodule_search_locations is None:
-        candidates = [Path(spec.origin)] if spec.origin and not inner else []
-    else:
-        paths = [Path(folder, *inner) for folder in spec.submodule_search_locations]
-        candidates = [path / "__init__.py" for path in paths]
-        candidates += [path.with_name(f"{path.name}.py") for path in paths if inner]
-    return next((path for path in candidates if path.suffix == ".py" and path.is_file()), None)
-
-
-@functools.cache
 def _source(module: str) -> str:
-    file = _file(module)
+    file = source_file(module)
     if file is None:
         raise ModuleNotFoundError(f"no source of module {module!r}")
     return file.read_text(encoding="utf-8")

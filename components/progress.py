@@ -7,6 +7,8 @@ it, a log file keeps it, and nothing breaks where nobody listens.
 import logging
 from typing import NamedTuple
 
+from components.tune.results import SearchResult
+
 logger = logging.getLogger("rondo.progress")
 logger.setLevel(logging.INFO)
 
@@ -28,7 +30,18 @@ class StepEnd(NamedTuple):
     loss: float
 
 
-Event = EpochEnd | StepEnd
+class TrialsChanged(NamedTuple):
+    """A trial of a search began, went on or ended."""
+
+    search: SearchResult
+
+    def __str__(self) -> str:
+        """Short, for the log: the whole search stands in the Tuner's results."""
+        states = ", ".join(f"{trial.trial} {trial.state}" for trial in self.search.trials)
+        return f"TrialsChanged({states})"
+
+
+Event = EpochEnd | StepEnd | TrialsChanged
 
 
 def report(event: Event) -> None:

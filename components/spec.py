@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from models.options import AnyFeature, AnyTask, Options
+from models.search_space import Dimension, TuneOptions
 from models.spec import NetworkOptions, TrainingOptions
 
 SPLITS = ("train", "validate", "test")
@@ -17,8 +18,12 @@ ID_FEATURE = "_id"
 GROUP_FEATURE = "_group"
 """Feature of every example where ``data.group`` is set."""
 
-TRANSFORM_KEY, TRAIN_KEY = "transform", "train"
+TRANSFORM_KEY, TUNE_KEY, TRAIN_KEY = "transform", "tune", "train"
 """Under which ``custom_config`` holds a node's share of the experiment."""
+
+RESUME = ".resume"
+"""Folder beside a node's outputs of what a killed execution had done; removed once one is complete.
+"""
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -262,14 +267,47 @@ class TransformConfig(Options):
     code: str
 
 
+class TuneConfig(Options):
+    """What the Tuner reads.
+
+    Attributes:
+        features: options by feature name.
+        task: the task's options.
+        network: the experiment's own options.
+        training: the experiment's own options.
+        tune: how to search.
+        space: what to try.
+        code: hash of the code that runs.
+    """
+
+    features: dict[str, AnyFeature]
+    task: AnyTask
+    network: NetworkOptions
+    training: TrainingOptions
+    tune: TuneOptions
+    space: dict[str, Dimension]
+    code: str
+
+
 class TrainConfig(Options):
-    """What the Trainer reads."""
+    """What the Trainer reads.
+
+    Attributes:
+        name: of the experiment.
+        features: options by feature name.
+        task: the task's options.
+        network: the experiment's own options.
+        training: the experiment's own options.
+        space: fields that a search before it may have found better values of.
+        code: hash of the code that runs.
+    """
 
     name: str
     features: dict[str, AnyFeature]
     task: AnyTask
     network: NetworkOptions
     training: TrainingOptions
+    space: dict[str, Dimension] = {}
     code: str
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from models.dotted import function_problem
 from models.options import Options, cell_names, did_you_mean
 
 Pooling = Literal["last", "mean", "max"]
@@ -25,6 +26,8 @@ class NetworkOptions(Options):
         branch_dropout: share of sequences whose recurrent vector is dropped whole in a training
             step, so that the shortcut learns to answer alone; needs ``shortcut``.
         dropout: share of the pooled vector dropped before the task's head.
+        build_model: dotted path of a function of yours that builds the whole network in place of
+            the fields above, ``build_model(hp)`` or ``build_model(hp, parts)``; see docs/tuning.md.
     """
 
     cell: str = "lstm"
@@ -37,6 +40,15 @@ class NetworkOptions(Options):
     shortcut: bool = False
     branch_dropout: Rate = 0.0
     dropout: Rate = 0.0
+    build_model: str | None = None
+
+    @field_validator("build_model")
+    @classmethod
+    def _is_a_function(cls, path: str | None) -> str | None:
+        problem = function_problem(path) if path is not None else None
+        if problem:
+            raise ValueError(problem)
+        return path
 
     @field_validator("cell")
     @classmethod

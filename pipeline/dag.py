@@ -1,8 +1,9 @@
 """Joins the components to the pipeline of an experiment.
 
-ingest -> statistics -> schema -> validation -> gate -> transform -> train -> last blessed model ->
-evaluate -> push.  Only the Evaluator reads the test split.  Each node gets its own share of the
-experiment and a hash of its own code, which together with its inputs are its cache key.
+ingest -> statistics -> schema -> validation -> gate -> transform -> tune (where the experiment says
+so) -> train -> last blessed model -> evaluate -> push.  Only the Evaluator reads the test split.
+Each node gets its own share of the experiment and a hash of its own code, which together with its
+inputs are its cache key.
 """
 
 from collections.abc import Sequence
@@ -20,18 +21,20 @@ from components.evaluate.baseline import LastBlessedOtherModel
 from components.evaluate.gate import ReleaseEvaluator, eval_config
 from components.ingest.executor import IngestExecutor, custom_config
 from components.ingest.files import sources
-from components.spec import TRAIN_KEY, TRANSFORM_KEY
+from components.spec import TRAIN_KEY, TRANSFORM_KEY, TUNE_KEY
+from components.train.executor import ShowingExecutor
+from components.tune.component import ParallelTuner
 from components.validate.gate import DataGate
 from components.validate.schema import ExperimentSchema
 from pipeline import node_configs
 from pipeline.experiment import Experiment
 
 INGEST, STATISTICS, SCHEMA, VALIDATION = "Ingest", "Statistics", "Schema", "Validation"
-GATE, TRANSFORM, TRAIN, LAST_BLESSED = "DataGate", "Transform", "Trainer", "LastBlessed"
-EVALUATE, PUSH = "Evaluator", "Pusher"
+GATE, TRANSFORM, TUNE, TRAIN = "DataGate", "Transform", "Tuner", "Trainer"
+LAST_BLESSED, EVALUATE, PUSH = "LastBlessed", "Evaluator", "Pusher"
 NODES = (
     *(INGEST, STATISTICS, SCHEMA, VALIDATION, GATE, TRANSFORM),
-    *(TRAIN, LAST_BLESSED, EVALUATE, PUSH),
+    *(TUNE, TRAIN, LAST_BLESSED, EVALUATE, PUSH),
 )
 
 
@@ -42,6 +45,7 @@ def create_pipeline(
     metadata_path: str,
     push_directory: str,
     beam_args: Sequence[str],
+    only_tune: bool = False,
 ) -> pipeline.Pipeline:
     """The experiment's pipeline.
 
@@ -51,6 +55,7 @@ def create_pipeline(
         metadata_path: sqlite file of the ML Metadata store.
         push_directory: where a blessed model goes, in a folder named by its version.
         beam_args: Beam's engine and its options.
+        only_tune: whether to end at the Tuner.
     """
     base, given = sources(experiment.data)
     ingest = FileBasedExampleGen(
@@ -88,13 +93,26 @@ def create_pipeline(
         custom_config={TRANSFORM_KEY: node_configs.transform_config(experiment).to_json()},
     ).with_id(TRANSFORM)
     transform.add_upstream_node(gate)
+    tuner = None
+    if experiment.tune is not None and (experiment.tune.in_run or only_tune):
+        tuner = ParallelTuner(
+            tuner_fn="components.tune.search.tuner_fn",
+            examples=transform.outputs["transformed_examples"],
+            transform_graph=transform.outputs["transform_graph"],
+            schema=schema,
+            train_args=trainer_pb2.TrainArgs(splits=["train"]),
+            eval_args=trainer_pb2.EvalArgs(splits=["validate"]),
+            custom_config={TUNE_KEY: node_configs.tune_config(experiment).to_json()},
+        ).with_id(TUNE)
     trainer = Trainer(
         run_fn="components.train.run.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["validate"]),
+        custom_executor_spec=executor_spec.ExecutorClassSpec(ShowingExecutor),
         custom_config={TRAIN_KEY: node_configs.train_config(experiment).to_json()},
     ).with_id(TRAIN)
     model = trainer.outputs["model"]
@@ -119,13 +137,12 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_directory)
         ),
     ).with_id(PUSH)
+    prepared = [ingest, statistics, schema_node, validation, gate, transform]
+    judged = [trainer, last_blessed, evaluator, pusher]
     return pipeline.Pipeline(
         pipeline_name=experiment.name,
         pipeline_root=pipeline_root,
-        components=[
-            *(ingest, statistics, schema_node, validation, gate, transform),
-            *(trainer, last_blessed, evaluator, pusher),
-        ],
+        components=[*prepared, *([tuner] if tuner else []), *([] if only_tune else judged)],
         enable_cache=True,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(metadata_path),
         beam_pipeline_args=list(beam_args),

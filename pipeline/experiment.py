@@ -30,6 +30,7 @@ from models.options import (
     options_class,
     slice_names,
 )
+from models.search_space import TuneOptions
 from models.spec import NetworkOptions, TrainingOptions
 from pipeline.options_check import check_options, not_allowed, unknown_keys
 from pipeline.overrides import OverrideError, override
@@ -49,6 +50,7 @@ class Experiment(Options):
         task: what it answers.
         network: how it is built.
         training: how it is trained.
+        tune: how better network and training options are searched for, if they are.
         release: what it must show before it is pushed.
     """
 
@@ -58,6 +60,7 @@ class Experiment(Options):
     task: AnyTask
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
+    tune: TuneOptions | None = None
     release: ReleaseOptions = ReleaseOptions()
 
 
@@ -157,6 +160,10 @@ def _check(data: Any, problems: list[Problem]) -> Experiment | None:
     ):
         value = data.get(name)
         parts[name] = check_options(options, {} if value is None else value, (name,), problems)
+    # `tune:` with nothing below it asks for the default search.
+    if "tune" in data:
+        value = {} if data["tune"] is None else data["tune"]
+        parts["tune"] = check_options(TuneOptions, value, ("tune",), problems)
     _check_together(parts, problems)
     return None if problems else Experiment(**parts)
 
@@ -277,14 +284,12 @@ def _check_task(
                 problems.append(
                     not_allowed(("release", "thresholds", name), name, task.metric_names)
                 )
+    monitors = ("loss", *task.training_metrics)
+    tune = parts.get("tune")
+    if isinstance(tune, TuneOptions) and tune.objective not in monitors:
+        problems.append(not_allowed(("tune", "objective"), tune.objective, monitors))
     training = parts.get("training")
-    if isinstance(training, TrainingOptions) and training.early_stopping is not None:
-        monitors = ("loss", *task.training_metrics)
-        if training.early_stopping.monitor not in monitors:
-            problems.append(
-                not_allowed(
-                    ("training", "early_stopping", "monitor"),
-                    training.early_stopping.monitor,
-                    monitors,
-                )
-            )
+    stopping = training.early_stopping if isinstance(training, TrainingOptions) else None
+    if stopping is not None and stopping.monitor not in monitors:
+        path = ("training", "early_stopping", "monitor")
+        problems.append(not_allowed(path, stopping.monitor, monitors))

@@ -38,22 +38,31 @@ def run_nodes(metadata_path: Path, run_id: str) -> dict[str, NodeRecord]:
         metadata_path: the sqlite file.
         run_id: TFX's id of the run.
     """
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(metadata_path)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE
-    store = metadata_store.MetadataStore(config)
+    store = metadata_store.MetadataStore(connection(metadata_path))
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     if context is None:
         return {}
     nodes = {}
     for execution in store.get_executions_by_context(context.id):
-        node = next(
-            found.name.partition(".")[2]
-            for found in store.get_contexts_by_execution(execution.id)
-            if found.type == "node"
-        )
-        nodes[node] = _node(store, execution)
+        nodes[node_of(store, execution.id)] = _node(store, execution)
     return nodes
+
+
+def connection(metadata_path: Path) -> mlmd.ConnectionConfig:
+    """How an existing sqlite file is opened."""
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(metadata_path)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE
+    return config
+
+
+def node_of(store: metadata_store.MetadataStore, execution_id: int) -> str:
+    """Id of the node that an execution belongs to."""
+    return next(
+        context.name.partition(".")[2]
+        for context in store.get_contexts_by_execution(execution_id)
+        if context.type == "node"
+    )
 
 
 def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> NodeRecord:

@@ -1,5 +1,6 @@
 """Runs an experiment's pipeline on this machine: LocalDagRunner or BeamDagRunner over sqlite."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from components.evaluate.gate import RELEASE
+from components.tune.results import SEARCH, SearchResult
 from components.validate.gate import REPORT
-from pipeline import dag
+from pipeline import dag, dead_runs
 from pipeline.experiment import Experiment
 from pipeline.lineage import NodeRecord, run_nodes
 from pipeline.observer import Interrupted, NodeRun, Observation, observed
@@ -26,6 +28,7 @@ def run(
     place: Workspace,
     listener: Callable[[NodeRun], None],
     orchestrator: str = "local",
+    only_tune: bool = False,
 ) -> Observation:
     """Runs the pipeline; nodes whose inputs, options and code are unchanged are taken from before.
 
@@ -34,6 +37,7 @@ def run(
         place: where its nodes, metadata and models go.
         listener: told of each node as it starts and ends.
         orchestrator: ``local`` or ``beam``.
+        only_tune: whether to end at the Tuner.
 
     Returns:
         what was seen; its ``failure`` is what stopped the run, as the node raised it, or an
@@ -47,6 +51,7 @@ def run(
                 metadata_path=str(place.metadata),
                 push_directory=str(place.pushed),
                 beam_args=LOCAL_BEAM_ARGS,
+                only_tune=only_tune,
             )
             ORCHESTRATORS[orchestrator]().run(pipeline)
         except Exception as error:
@@ -58,6 +63,10 @@ def run(
     for node in observation.nodes:
         if node.state == "running":
             node.state = "interrupted"
+    complete = ("done", "cached")
+    dead_runs.forget_finished(
+        place, [node.node for node in observation.nodes if node.state in complete]
+    )
     return observation
 
 
@@ -75,6 +84,11 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
     report = _output(nodes, dag.GATE, "report")
     if report:
         record.warnings = json.loads(Path(report, REPORT).read_text(encoding="utf-8"))["warnings"]
+    results = _output(nodes, dag.TUNE, "tuner_results")
+    if results:
+        record.artifacts["tuner_results"] = results
+        text = Path(results, SEARCH).read_text(encoding="utf-8")
+        record.search = dataclasses.asdict(SearchResult.from_json(text))
     evaluation = _output(nodes, dag.EVALUATE, "evaluation")
     if evaluation:
         record.verdict = json.loads(Path(evaluation, RELEASE).read_text(encoding="utf-8"))

@@ -13,8 +13,10 @@ from components.spec import (
     SchemaConfig,
     TrainConfig,
     TransformConfig,
+    TuneConfig,
 )
 from models.options import slice_module
+from models.search_space import Dimension, space_of
 from pipeline.experiment import Experiment
 
 
@@ -69,16 +71,35 @@ def transform_config(experiment: Experiment) -> TransformConfig:
     )
 
 
+def tune_config(experiment: Experiment) -> TuneConfig:
+    """What the Tuner reads.
+
+    Raises:
+        ValueError: the experiment has no ``tune``.
+    """
+    if experiment.tune is None:
+        raise ValueError(f"experiment {experiment.name!r} has no `tune`")
+    return TuneConfig(
+        features=experiment.features,
+        task=experiment.task,
+        network=experiment.network,
+        training=experiment.training,
+        tune=experiment.tune.model_copy(update={"space": None, "in_run": True}),
+        space=_space(experiment),
+        code=code_hash(["components.tune.executor", *_network_modules(experiment)]),
+    )
+
+
 def train_config(experiment: Experiment) -> TrainConfig:
     """What the Trainer reads."""
-    cell = f"models.cells.{experiment.network.cell}"
     return TrainConfig(
         name=experiment.name,
         features=experiment.features,
         task=experiment.task,
         network=experiment.network,
         training=experiment.training,
-        code=code_hash(["components.train.run", cell, *_graphs(experiment)]),
+        space=_space(experiment) if experiment.tune and experiment.tune.in_run else {},
+        code=code_hash(["components.train.executor", *_network_modules(experiment)]),
     )
 
 
@@ -91,6 +112,16 @@ def evaluate_config(experiment: Experiment) -> EvaluateConfig:
         grouped=experiment.data.group is not None,
         code=code_hash(["components.evaluate.gate", graph]),
     )
+
+
+def _space(experiment: Experiment) -> dict[str, Dimension]:
+    return space_of(experiment.tune, experiment.network) if experiment.tune else {}
+
+
+def _network_modules(experiment: Experiment) -> list[str]:
+    network = experiment.network
+    own = [network.build_model.rpartition(".")[0]] if network.build_model else []
+    return [f"models.cells.{network.cell}", *own, *_graphs(experiment)]
 
 
 def _graphs(experiment: Experiment) -> list[str]:

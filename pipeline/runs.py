@@ -16,7 +16,7 @@ from pipeline.workspace import Workspace
 
 RECORD = "run.json"
 LOG = "log.txt"
-State = Literal["running", "blessed", "refused", "failed", "interrupted"]
+State = Literal["running", "blessed", "refused", "tuned", "failed", "interrupted", "killed"]
 
 
 @dataclass
@@ -29,11 +29,13 @@ class RunRecord:
         file: the experiment file.
         overrides: ``--set`` options.
         options: the experiment as it was run, see ``pipeline.experiment``.
-        state: how far it came; ``running`` for ever if the process was killed.
+        state: how far it came; a killed process leaves ``running``, which the next run of the
+            experiment makes ``killed``.
         started: local time, ISO 8601.
         seconds: how long it took.
         nodes: dicts of ``node``, ``state``, ``seconds``.
         verdict: the release's rules and metrics, see ``components.evaluate.gate``.
+        search: what came of the Tuner, see ``components.tune.results``.
         warnings: what the data gate warned of.
         model: folder of the model that is served now, if one was ever pushed.
         artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``.
@@ -53,6 +55,7 @@ class RunRecord:
     seconds: float = 0.0
     nodes: list[dict[str, Any]] = field(default_factory=list)
     verdict: dict[str, Any] | None = None
+    search: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
     model: str | None = None
     artifacts: dict[str, str] = field(default_factory=dict)
@@ -81,6 +84,14 @@ def start(
     )
     write(record, folder)
     return record, folder
+
+
+def mark_killed(place: Workspace) -> None:
+    """Says of runs that never came to an end that they were killed; the workspace is locked."""
+    for record in read(place)[0]:
+        if record.state == "running":
+            record.state = "killed"
+            write(record, place.history / record.run)
 
 
 def write(record: RunRecord, folder: Path) -> None:

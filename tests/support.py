@@ -35,7 +35,11 @@ class Ran(NamedTuple):
 
 
 def run_file(
-    file: Path, home: Path, overrides: tuple[str, ...] = (), orchestrator: str = "local"
+    file: Path,
+    home: Path,
+    overrides: tuple[str, ...] = (),
+    orchestrator: str = "local",
+    only_tune: bool = False,
 ) -> Ran:
     """Runs an experiment file in this process, which imports TFX once for all tests."""
     from pipeline import local_runner, runs
@@ -43,7 +47,7 @@ def run_file(
     experiment = load(str(file), overrides)
     place = workspace(home, experiment.name)
     record, folder = runs.start(place, experiment, str(file), overrides)
-    seen = local_runner.run(experiment, place, lambda node: None, orchestrator)
+    seen = local_runner.run(experiment, place, lambda node: None, orchestrator, only_tune)
     record.nodes = [{"node": node.node, "state": node.state} for node in seen.nodes]
     local_runner.complete_record(record, place, seen)
     runs.write(record, folder)

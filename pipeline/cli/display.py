@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from components.progress import EpochEnd, StepEnd, logger
+from components.progress import EpochEnd, StepEnd, TrialsChanged, logger
+from components.tune.results import SearchResult
 from pipeline.cli.common import serve_command
+from pipeline.cli.trials import progress_line, show_search, trial_line, trials_table
 from pipeline.observer import NodeRun
 from pipeline.runs import RunRecord
 
@@ -32,27 +35,34 @@ class RunDisplay(logging.Handler):
             SpinnerColumn(),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
         )
         self._task = None
+        self._search: SearchResult | None = None
+        self._live = Live(
+            get_renderable=self._screen, console=console, transient=True, refresh_per_second=4
+        )
 
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Shows while the block lasts."""
         logger.addHandler(self)
         try:
-            with self._progress:
+            with self._live if self._console.is_terminal else nullcontext():
                 yield
         finally:
             logger.removeHandler(self)
+
+    def _screen(self) -> RenderableType:
+        if self._search is None:
+            return self._progress
+        return Group(self._progress, trials_table(self._search))
 
     def node(self, node: NodeRun) -> None:
         """Shows a node's start or end."""
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None
+        self._search = None
         if node.state == "running":
             self._task = self._progress.add_task(node.node)
             return
@@ -65,17 +75,32 @@ class RunDisplay(logging.Handler):
         if isinstance(event, StepEnd) and self._task is not None:
             text = f"Trainer  epoch {event.epoch}/{event.epochs}  step {event.step}"
             self._progress.update(self._task, description=f"{text}  loss {event.loss:.4f}")
+        elif isinstance(event, TrialsChanged):
+            self._show_trials(event.search)
         elif isinstance(event, EpochEnd):
             figures = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
             self._console.print(
                 f"   [dim]epoch {event.epoch}/{event.epochs}  {escape(figures)}[/]", soft_wrap=True
             )
 
+    def _show_trials(self, search: SearchResult) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, description=progress_line(search))
+        if not self._console.is_terminal:
+            ended = {} if self._search is None else {t.trial: t.state for t in self._search.trials}
+            for trial in search.trials:
+                if trial.state != "running" and ended.get(trial.trial, "running") == "running":
+                    line = escape(trial_line(trial, search))
+                    self._console.print(f"   [dim]{line}[/]", soft_wrap=True)
+        self._search = search
+
 
 def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> None:
     """The end of a run: metrics, the verdict, where things are, what to do next."""
     for warning in record.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
+    if record.search:
+        show_search(console, SearchResult.from_dict(record.search))
     verdict = record.verdict
     if verdict:
         console.print(_metrics_table(verdict))
@@ -105,7 +130,7 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
         console.print("the same command goes on here once the cause is mended")
     elif record.state == "interrupted":
         console.print("[bold yellow]interrupted[/]: the same command goes on at the node it was in")
-    if not ran and record.state in ("blessed", "refused"):
+    if not ran and record.state in ("blessed", "refused", "tuned"):
         console.print("every node was up to date: none ran")
     if record.model:
         console.print(f"model  {escape(record.model)}", soft_wrap=True)

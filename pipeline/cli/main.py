@@ -8,6 +8,7 @@ COMMANDS = {
     "init": "write a commented experiment file and a sample of data",
     "check": "check an experiment file and its data's head against each other, in seconds",
     "run": "run the pipeline; unchanged nodes are taken from the last run",
+    "tune": "search for better network and training options, trials in parallel",
     "runs": "list runs: state, quality, time",
     "compare": "train simple models on the same split and print one table",
     "explain": "predict a few test rows and show the words that decided",

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from pipeline.runs import RunRecord
     from pipeline.workspace import Workspace
 
-EXIT_STATUS = {"blessed": 0, "refused": EXIT_REFUSED, "interrupted": EXIT_INTERRUPTED, "failed": 1}
+EXIT_STATUS = {
+    "blessed": 0,
+    "tuned": 0,
+    "refused": EXIT_REFUSED,
+    "interrupted": EXIT_INTERRUPTED,
+    "failed": 1,
+}
 
 
 @click.command("run")
@@ -55,9 +61,29 @@ def command(file: str, overrides: tuple[str, ...], home: str, orchestrator: str)
 
 def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str = "local") -> int:
     """Runs an experiment file, shows and records it, however it ends; gives the exit status."""
+    return run_experiment(file, overrides, home, orchestrator)[0]
+
+
+def run_experiment(
+    file: str,
+    overrides: tuple[str, ...],
+    home: str,
+    orchestrator: str = "local",
+    only_tune: bool = False,
+) -> "tuple[int, RunRecord]":
+    """As ``execute``; gives the record too.
+
+    Args:
+        file: the experiment file.
+        overrides: ``--set`` options.
+        home: folder of all experiments' runs.
+        orchestrator: ``local`` or ``beam``.
+        only_tune: whether to end at the Tuner, which the experiment then need not ask for.
+    """
     from rich.markup import escape
 
     from components.ingest.files import check_heads
+    from models.search_space import TuneOptions
     from pipeline import runs
     from pipeline.experiment import load
     from pipeline.node_configs import ingest_config
@@ -65,10 +91,13 @@ def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str 
 
     add_import_folders(file)
     experiment = load(file, overrides)
+    if only_tune and experiment.tune is None:
+        experiment = experiment.model_copy(update={"tune": TuneOptions()})
     if "://" not in experiment.data.path:
         check_heads(ingest_config(experiment))
     place = workspace(home, experiment.name)
     with locked(place):
+        runs.mark_killed(place)
         record, folder = runs.start(place, experiment, file, overrides)
         log = folder / runs.LOG
         with screen_and_log(log) as console:
@@ -76,7 +105,7 @@ def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str 
             failure: BaseException | None = None
             try:
                 console.print(f"[bold]{escape(experiment.name)}[/]  run {escape(record.run)}")
-                failure = _run(experiment, place, record, console, orchestrator)
+                failure = _run(experiment, place, record, console, orchestrator, only_tune)
             except KeyboardInterrupt as error:
                 failure = error
             except Exception as error:
@@ -92,8 +121,8 @@ def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str 
 
             show_outcome(console, record, os.path.relpath(log), home)
     if record.state == "failed" and _is_users(failure):
-        return EXIT_UNUSABLE
-    return EXIT_STATUS[record.state]
+        return EXIT_UNUSABLE, record
+    return EXIT_STATUS[record.state], record
 
 
 def _run(
@@ -102,15 +131,18 @@ def _run(
     record: "RunRecord",
     console: "Console",
     orchestrator: str,
+    only_tune: bool,
 ) -> BaseException | None:
     """Runs the pipeline and fills in the record; gives what stopped it."""
     with console.status("loading TensorFlow and TFX (some 15 seconds)"):
-        from pipeline import local_runner
+        from pipeline import dead_runs, local_runner
         from pipeline.cli.display import RunDisplay
 
+    for node in dead_runs.clear(place).nodes:
+        console.print(f"a run before was killed in {node}, which is marked so and goes on")
     display = RunDisplay(console)
     with display.shown():
-        observation = local_runner.run(experiment, place, display.node, orchestrator)
+        observation = local_runner.run(experiment, place, display.node, orchestrator, only_tune)
     record.nodes = [
         {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
         for node in observation.nodes
@@ -118,7 +150,9 @@ def _run(
     if observation.failure is not None:
         _stopped(record, observation.failure)
     local_runner.complete_record(record, place, observation)
-    if observation.failure is None:
+    if observation.failure is None and only_tune:
+        record.state = "tuned"
+    elif observation.failure is None:
         record.state = "blessed" if record.verdict and record.verdict["blessed"] else "refused"
     return observation.failure
 

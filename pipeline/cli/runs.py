@@ -9,7 +9,13 @@ from pipeline.cli.common import home_option, plain_errors
 if TYPE_CHECKING:
     from pipeline.runs import RunRecord
 
-STYLES = {"blessed": "green", "refused": "red", "failed": "red", "interrupted": "yellow"}
+STYLES = {
+    "blessed": "green",
+    "refused": "red",
+    "failed": "red",
+    "interrupted": "yellow",
+    "killed": "yellow",
+}
 
 
 @click.command("runs")

@@ -117,7 +117,7 @@ from components.fingerprint import _closure, code_hash
 found = _closure("models.network")
 assert {"models.layers.sequence", "models.options", "models.spec"} <= found, found
 assert not any(name.partition(".")[0] in HEAVY for name in found), found
-print(code_hash(["components.train.run", "components.evaluate.gate",
+print(code_hash(["components.train.executor", "components.evaluate.gate",
                  "components.ingest.executor", "models.features.text.graph"]))
 """
 

@@ -1,0 +1,78 @@
+"""What a network is trained on: transformed rows of the train and validate splits, in memory."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx_bsl.public.tfxio import TensorFlowDatasetOptions
+
+from components.train.batches import (
+    PARSE_ROWS,
+    bucketed,
+    elements,
+    inputs_and_label,
+    row_lengths,
+)
+from components.transform import TftLearnt
+from models.options import TaskOptions, graph_module
+from models.spec import TrainingOptions
+
+
+class TrainingData(NamedTuple):
+    """Transformed rows, see ``components.train.batches``, and what Transform learnt.
+
+    Attributes:
+        train: rows of the train split.
+        train_lengths: their steps, int64 ``[rows]``.
+        validation: rows of the validate split.
+        validation_lengths: their steps, int64 ``[rows]``.
+        learnt: vocabularies of the features and the label.
+    """
+
+    train: tf.data.Dataset
+    train_lengths: np.ndarray
+    validation: tf.data.Dataset
+    validation_lengths: np.ndarray
+    learnt: TftLearnt
+
+    def batches(self, training: TrainingOptions, seed: int) -> tuple[tf.data.Dataset, ...]:
+        """Padded batches of the train split, shuffled anew each epoch, and of the validate split.
+
+        Args:
+            training: the batch size and the buckets.
+            seed: of the shuffling.
+        """
+        size, buckets = training.batch_size, training.length_buckets
+        return (
+            bucketed(self.train, self.train_lengths, size, buckets, seed),
+            bucketed(self.validation, self.validation_lengths, size, buckets, None),
+        )
+
+    def labels(self) -> np.ndarray:
+        """Transformed labels of the train split, int64 ``[rows]``."""
+        return np.fromiter((label for _, label in self.train.as_numpy_iterator()), np.int64)
+
+
+def load(fn_args: FnArgs, task: TaskOptions) -> TrainingData:
+    """Reads what TFX hands to a Trainer or a Tuner."""
+    transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    label = graph_module("tasks", task.kind).LABEL
+
+    def rows_of(patterns: list[str]) -> tf.data.Dataset:
+        parsed = fn_args.data_accessor.tf_dataset_factory(
+            patterns,
+            TensorFlowDatasetOptions(batch_size=PARSE_ROWS, num_epochs=1, shuffle=False),
+            transform_output.transformed_metadata.schema,
+        )
+        return elements(parsed, inputs_and_label(label))
+
+    train, validation = rows_of(fn_args.train_files), rows_of(fn_args.eval_files)
+    return TrainingData(
+        train,
+        row_lengths(train),
+        validation,
+        row_lengths(validation),
+        TftLearnt(transform_output),
+    )

@@ -1,0 +1,114 @@
+"""The training loop, the same for the Trainer and for each of the Tuner's trials."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from components.errors import UserError
+from components.progress import EpochEnd, Event, StepEnd, report
+from components.train.checkpoint import Checkpoints
+from components.train.data import TrainingData
+from models.spec import TrainingOptions
+
+REPORT_STEPS = 10
+
+
+def fit(
+    network: keras.Model,
+    data: TrainingData,
+    training: TrainingOptions,
+    folder: str,
+    *,
+    log_folder: str,
+    initial_epoch: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    tell: Callable[[Event], None] = report,
+) -> list[dict[str, float]]:
+    """Trains until the validate split gets no better, going on where a killed process was.
+
+    Args:
+        network: compiled.
+        data: what to train on.
+        training: for how long.
+        folder: of checkpoints; outlives the process.
+        log_folder: of TensorBoard's logs.
+        initial_epoch: epochs that the network is trained already.
+        callbacks: further ones.
+        tell: hears of each epoch, and of some steps.
+
+    Returns:
+        metrics of each epoch, those of the validate split named ``val_*``.
+
+    Raises:
+        UserError: the loss is not a finite number.
+    """
+    stopping = _early_stopping(training)
+    checkpoints = Checkpoints(folder, network, stopping)
+    if checkpoints.load_trained():
+        return checkpoints.history
+    train, validation = data.batches(training, training.seed + checkpoints.epochs)
+    network.fit(
+        train,
+        validation_data=validation,
+        epochs=training.epochs,
+        initial_epoch=initial_epoch,
+        callbacks=[
+            StopAtNaN(),
+            ProgressCallback(training.epochs, tell),
+            keras.callbacks.TensorBoard(log_folder, write_graph=False),
+            *([] if stopping is None else [stopping]),
+            *checkpoints.callbacks(),
+            *callbacks,
+        ],
+        verbose=0,
+    )
+    checkpoints.save_trained()
+    return checkpoints.history
+
+
+def _early_stopping(training: TrainingOptions) -> keras.callbacks.EarlyStopping | None:
+    options = training.early_stopping
+    if options is None:
+        return None
+    return keras.callbacks.EarlyStopping(
+        monitor=f"val_{options.monitor}",
+        mode="min" if options.monitor == "loss" else "max",
+        patience=options.patience,
+        restore_best_weights=True,
+    )
+
+
+class ProgressCallback(keras.callbacks.Callback):
+    """Tells of steps and epochs."""
+
+    def __init__(self, epochs: int, tell: Callable[[Event], None] = report):
+        super().__init__()
+        self._epochs = epochs
+        self._epoch = 0
+        self._tell = tell
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % REPORT_STEPS == 0 and logs:
+            self._tell(StepEnd(self._epoch, self._epochs, batch + 1, float(logs["loss"])))
+
+    def on_epoch_end(self, epoch, logs=None):
+        metrics = {name: float(value) for name, value in (logs or {}).items()}
+        self._tell(EpochEnd(epoch + 1, self._epochs, metrics))
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends training at once when the loss is no finite number."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        if logs and not np.isfinite(float(logs["loss"])):
+            raise UserError(
+                f"training: the loss became {float(logs['loss'])} in epoch {self._epoch}, step "
+                f"{batch + 1} (lower training.learning_rate or training.clip_norm)"
+            )
