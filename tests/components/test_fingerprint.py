@@ -88,7 +88,10 @@ def test_the_order_of_the_modules_does_not_count() -> None:
 
 def test_modules_of_ours_are_followed_into_one_another() -> None:
     found = fingerprint._closure("components.spec")
-    assert found == {"components.spec", "models.options", "models.spec"}
+    assert found == {
+        *("components.spec", "models.dotted", "models.options"),
+        *("models.search_space", "models.spec"),
+    }
 
 
 def test_each_cell_has_a_hash_of_its_own() -> None:

@@ -126,10 +126,13 @@ def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
 def test_docs_name_every_option() -> None:
     from components.spec import DataOptions, ReleaseOptions
     from models.options import options_class, slice_names
+    from models.search_space import Between, TuneOptions
     from models.spec import EarlyStopping, NetworkOptions, TrainingOptions
 
-    documented = Path(__file__).parents[2].joinpath("docs", "experiment.md").read_text()
+    docs = Path(__file__).parents[2] / "docs"
+    documented = "".join((docs / name).read_text() for name in ("experiment.md", "tuning.md"))
     classes = [DataOptions, ReleaseOptions, NetworkOptions, TrainingOptions, EarlyStopping]
+    classes += [TuneOptions, Between]
     classes += [options_class("features", name) for name in slice_names("features")]
     for options in classes:
         for name in options.model_fields:

@@ -137,7 +137,7 @@ def test_a_single_pooling_may_stand_without_brackets(read: Callable) -> None:
     assert read(MINIMAL + "network: {pooling: max}\n").network.pooling == ("max",)
 
 
-EXPECTED = "name, data, features, task, network, training, release"
+EXPECTED = "name, data, features, task, network, training, tune, release"
 NETWORK = (
     "cell, units, layers, bidirectional, pooling, embedding_size, embedding_dropout, shortcut, "
     "branch_dropout, dropout"
@@ -569,7 +569,7 @@ def test_two_splits_of_the_same_value_are_refused(mistakes: Checker) -> None:
 
 KEYS = st.sampled_from(
     [
-        *("name", "data", "features", "task", "network", "training", "release"),
+        *("name", "data", "features", "task", "network", "training", "tune", "release"),
         *("path", "format", "split", "by", "train", "validate", "test", "group", "seed"),
         *("review", "kind", "label", "column", "missing", "pooling", "cell", "units"),
         *("thresholds", "accuracy", "early_stopping", "monitor"),
