@@ -246,9 +246,7 @@ class Search:
         """Those of the best trial; without any values if none is better than the experiment's."""
         best = self.result().completed[0]
         if best.trial == DEFAULT:
-            hp = self._oracle.get_space()
-            hp.values = {}
-            return hp
+            return keras_tuner.HyperParameters()
         return self._oracle.get_trial(best.trial).hyperparameters
 
     def copy_logs(self, target: str) -> None:
