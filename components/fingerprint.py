@@ -9,6 +9,7 @@ import functools
 import hashlib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
+from typing import NamedTuple
 
 from models.dotted import source_file
 
@@ -20,8 +21,20 @@ LIBRARIES = (
 """What our code runs on: another version of one of them is other code."""
 
 
-def code_hash(modules: Iterable[str]) -> str:
-    """Hash of the sources of modules, of all of ours that they import, and of library versions.
+class Code(NamedTuple):
+    """What a code hash is the hash of.
+
+    Attributes:
+        files: SHA-256 of each source, by its path from the folder of its package.
+        libraries: versions by name.
+    """
+
+    files: dict[str, str]
+    libraries: dict[str, str]
+
+
+def code_of(modules: Iterable[str]) -> Code:
+    """The sources of modules, of all of ours that they import, and the versions of libraries.
 
     Args:
         modules: dotted names of importable modules.
@@ -29,13 +42,31 @@ def code_hash(modules: Iterable[str]) -> str:
     Raises:
         ModuleNotFoundError: a module has no source.
     """
-    files: dict[str, str] = {}
-    for module in modules:
-        for name in _closure(module):
-            files[name] = hashlib.sha256(_source(name).encode("utf-8")).hexdigest()
-    lines = "\n".join(f"{name} {digest}" for name, digest in sorted(files.items()))
-    lines += "".join(f"\n{library} {version(library)}" for library in LIBRARIES)
-    return hashlib.sha256(lines.encode("utf-8")).hexdigest()[:16]
+    names = sorted({name for module in modules for name in _closure(module)})
+    files = {
+        _shown(name): hashlib.sha256(_source(name).encode("utf-8")).hexdigest() for name in names
+    }
+    return Code(files, {library: version(library) for library in LIBRARIES})
+
+
+def code_hash(modules: Iterable[str]) -> str:
+    """Hash of the code of modules, see ``code_of``.
+
+    Raises:
+        ModuleNotFoundError: a module has no source.
+    """
+    code = code_of(modules)
+    lines = [f"{name} {value}" for part in code for name, value in sorted(part.items())]
+    return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()[:16]
+
+
+def _shown(module: str) -> str:
+    """Path of a module's source, from the folder that its package is in."""
+    file = source_file(module)
+    assert file is not None
+    names = module.split(".")
+    inside = len(names) + 1 if file.name == "__init__.py" else len(names)
+    return "/".join(file.parts[-inside:])
 
 
 @functools.cache

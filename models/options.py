@@ -61,6 +61,13 @@ class FeatureOptions(Options):
     column: str | None = None
     missing: str | float | None = None
 
+    def tokens_of(self, value: object) -> list[str] | None:
+        """Roughly what the graph looks up in a vocabulary for a raw value, for estimates.
+
+        All tokens of a sequence, whatever is kept of it; None if nothing is looked up.
+        """
+        return None
+
 
 class TaskOptions(Options):
     """Options that every task has.

@@ -8,7 +8,7 @@ inputs are its cache key.
 
 from collections.abc import Sequence
 
-from tfx.components import ExampleValidator, FileBasedExampleGen, Pusher, StatisticsGen, Trainer
+from tfx.components import ExampleValidator, Pusher, StatisticsGen, Trainer
 from tfx.components import Transform as TfxTransform
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.common.resolver import Resolver
@@ -19,7 +19,8 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.evaluate.baseline import LastBlessedOtherModel
 from components.evaluate.gate import ReleaseEvaluator, eval_config
-from components.ingest.executor import IngestExecutor, custom_config
+from components.ingest.component import Ingest
+from components.ingest.executor import custom_config
 from components.ingest.files import sources
 from components.spec import TRAIN_KEY, TRANSFORM_KEY, TUNE_KEY
 from components.train.executor import ShowingExecutor
@@ -28,13 +29,18 @@ from components.validate.gate import DataGate
 from components.validate.schema import ExperimentSchema
 from pipeline import node_configs
 from pipeline.experiment import Experiment
-
-INGEST, STATISTICS, SCHEMA, VALIDATION = "Ingest", "Statistics", "Schema", "Validation"
-GATE, TRANSFORM, TUNE, TRAIN = "DataGate", "Transform", "Tuner", "Trainer"
-LAST_BLESSED, EVALUATE, PUSH = "LastBlessed", "Evaluator", "Pusher"
-NODES = (
-    *(INGEST, STATISTICS, SCHEMA, VALIDATION, GATE, TRANSFORM),
-    *(TUNE, TRAIN, LAST_BLESSED, EVALUATE, PUSH),
+from pipeline.nodes import (
+    EVALUATE,
+    GATE,
+    INGEST,
+    LAST_BLESSED,
+    PUSH,
+    SCHEMA,
+    STATISTICS,
+    TRAIN,
+    TRANSFORM,
+    TUNE,
+    VALIDATION,
 )
 
 
@@ -58,7 +64,7 @@ def create_pipeline(
         only_tune: whether to end at the Tuner.
     """
     base, given = sources(experiment.data)
-    ingest = FileBasedExampleGen(
+    ingest = Ingest(
         input_base=base,
         input_config=example_gen_pb2.Input(
             splits=[
@@ -66,7 +72,6 @@ def create_pipeline(
             ]
         ),
         custom_config=custom_config(node_configs.ingest_config(experiment)),
-        custom_executor_spec=executor_spec.BeamExecutorSpec(IngestExecutor),
     ).with_id(INGEST)
     examples = ingest.outputs["examples"]
     statistics = StatisticsGen(examples=examples, exclude_splits=["test"]).with_id(STATISTICS)

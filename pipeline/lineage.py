@@ -65,6 +65,19 @@ def node_of(store: metadata_store.MetadataStore, execution_id: int) -> str:
     )
 
 
+def executions(metadata_path: Path) -> dict[str, list[NodeRecord]]:
+    """Every execution in the store by node id, the latest first."""
+    store = metadata_store.MetadataStore(connection(metadata_path))
+    found = {
+        context.name.partition(".")[2]: store.get_executions_by_context(context.id)
+        for context in store.get_contexts_by_type("node")
+    }
+    return {
+        node: [_node(store, each) for each in sorted(of_node, key=lambda e: e.id, reverse=True)]
+        for node, of_node in found.items()
+    }
+
+
 def _node(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> NodeRecord:
     inputs: dict[str, list[ArtifactRecord]] = {}
     outputs: dict[str, list[ArtifactRecord]] = {}

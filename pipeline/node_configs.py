@@ -35,13 +35,12 @@ def columns(experiment: Experiment) -> dict[str, Column]:
 
 def ingest_config(experiment: Experiment) -> IngestConfig:
     """What ingest reads."""
-    reader = f"components.ingest.{experiment.data.format}"
     return IngestConfig(
         data=experiment.data,
         columns=columns(experiment),
         label=experiment.task.label,
         contents=content_hashes(experiment.data),
-        code=code_hash(["components.ingest.executor", reader]),
+        code=code_hash(ingest_modules(experiment)),
     )
 
 
@@ -51,15 +50,13 @@ def schema_config(experiment: Experiment) -> SchemaConfig:
         columns=columns(experiment),
         label=experiment.task.label,
         grouped=experiment.data.group is not None,
-        code=code_hash(["components.validate.schema"]),
+        code=code_hash(schema_modules(experiment)),
     )
 
 
 def gate_config(experiment: Experiment) -> GateConfig:
     """What the data gate reads."""
-    task = experiment.task
-    modules = ["components.validate.gate", slice_module("tasks", task.kind)]
-    return GateConfig(task=task, code=code_hash(modules))
+    return GateConfig(task=experiment.task, code=code_hash(gate_modules(experiment)))
 
 
 def transform_config(experiment: Experiment) -> TransformConfig:
@@ -67,7 +64,7 @@ def transform_config(experiment: Experiment) -> TransformConfig:
     return TransformConfig(
         features=experiment.features,
         task=experiment.task,
-        code=code_hash(["components.transform", *_graphs(experiment)]),
+        code=code_hash(transform_modules(experiment)),
     )
 
 
@@ -86,7 +83,7 @@ def tune_config(experiment: Experiment) -> TuneConfig:
         training=experiment.training,
         tune=experiment.tune.model_copy(update={"space": None, "in_run": True}),
         space=_space(experiment),
-        code=code_hash(["components.tune.executor", *_network_modules(experiment)]),
+        code=code_hash(tune_modules(experiment)),
     )
 
 
@@ -99,18 +96,17 @@ def train_config(experiment: Experiment) -> TrainConfig:
         network=experiment.network,
         training=experiment.training,
         space=_space(experiment) if experiment.tune and experiment.tune.in_run else {},
-        code=code_hash(["components.train.executor", *_network_modules(experiment)]),
+        code=code_hash(train_modules(experiment)),
     )
 
 
 def evaluate_config(experiment: Experiment) -> EvaluateConfig:
     """What the Evaluator reads."""
-    graph = slice_module("tasks", experiment.task.kind) + ".graph"
     return EvaluateConfig(
         task=experiment.task,
         release=experiment.release,
         grouped=experiment.data.group is not None,
-        code=code_hash(["components.evaluate.gate", graph]),
+        code=code_hash(evaluate_modules(experiment)),
     )
 
 
@@ -122,6 +118,42 @@ def _network_modules(experiment: Experiment) -> list[str]:
     network = experiment.network
     own = [network.build_model.rpartition(".")[0]] if network.build_model else []
     return [f"models.cells.{network.cell}", *own, *_graphs(experiment)]
+
+
+def ingest_modules(experiment: Experiment) -> list[str]:
+    """Whose code ingest runs."""
+    return ["components.ingest.component", f"components.ingest.{experiment.data.format}"]
+
+
+def schema_modules(experiment: Experiment) -> list[str]:
+    """Whose code derives the schema."""
+    return ["components.validate.schema"]
+
+
+def gate_modules(experiment: Experiment) -> list[str]:
+    """Whose code the data gate runs."""
+    return ["components.validate.gate", slice_module("tasks", experiment.task.kind)]
+
+
+def transform_modules(experiment: Experiment) -> list[str]:
+    """Whose code Transform runs."""
+    return ["components.transform", *_graphs(experiment)]
+
+
+def tune_modules(experiment: Experiment) -> list[str]:
+    """Whose code the Tuner runs."""
+    return ["components.tune.executor", *_network_modules(experiment)]
+
+
+def train_modules(experiment: Experiment) -> list[str]:
+    """Whose code the Trainer runs."""
+    return ["components.train.executor", *_network_modules(experiment)]
+
+
+def evaluate_modules(experiment: Experiment) -> list[str]:
+    """Whose code the Evaluator runs."""
+    graph = slice_module("tasks", experiment.task.kind) + ".graph"
+    return ["components.evaluate.gate", graph]
 
 
 def _graphs(experiment: Experiment) -> list[str]:

@@ -33,7 +33,7 @@ class RunRecord:
             experiment makes ``killed``.
         started: local time, ISO 8601.
         seconds: how long it took.
-        nodes: dicts of ``node``, ``state``, ``seconds``.
+        nodes: dicts of ``node``, ``state``, ``seconds``, and ``why`` it ran, a line a reason.
         verdict: the release's rules and metrics, see ``components.evaluate.gate``.
         search: what came of the Tuner, see ``components.tune.results``.
         warnings: what the data gate warned of.
@@ -41,6 +41,10 @@ class RunRecord:
         artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``.
         message: why it failed.
         restored: whether the released model was gone and was put back.
+        epochs: how many the Trainer ran, if it ran.
+        memory: MiB that the process held at most.
+        prediction: what ``rondo check`` predicted of this experiment and data, see
+            ``pipeline.estimate.Estimate``.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -61,6 +65,9 @@ class RunRecord:
     artifacts: dict[str, str] = field(default_factory=dict)
     message: str | None = None
     restored: bool = False
+    epochs: int = 0
+    memory: float = 0.0
+    prediction: dict[str, Any] | None = None
 
 
 def start(

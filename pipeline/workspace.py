@@ -41,6 +41,11 @@ class Workspace(NamedTuple):
         """A folder a run, with its record and its log."""
         return self.folder / "history"
 
+    @property
+    def code(self) -> Path:
+        """What the nodes' code hashes are hashes of, a file a hash."""
+        return self.folder / "code"
+
 
 def workspace(home: str | Path, name: str) -> Workspace:
     """The workspace of an experiment under a home folder."""

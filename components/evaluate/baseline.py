@@ -7,6 +7,8 @@ unchanged second run evaluated and pushed it again.
 from tfx.dsl.components.common import resolver
 from tfx.types.artifact import Artifact
 
+from components.evaluate.choice import Blessing, last_blessed
+
 MODEL = "model"
 BLESSING = "model_blessing"
 CANDIDATE = "candidate"
@@ -20,15 +22,24 @@ class LastBlessedOtherModel(resolver.ResolverStrategy):
     ) -> dict[str, list[Artifact]]:
         """Picks from all models and blessings of the pipeline; empty if there is none."""
         candidate = input_dict[CANDIDATE]
-        candidates = {model.id for model in candidate}
         models = {model.id: model for model in input_dict[MODEL]}
-        blessings = sorted(input_dict[BLESSING], key=lambda blessing: blessing.id, reverse=True)
-        for blessing in blessings:
-            model_id = blessing.get_int_custom_property("current_model_id")
-            if (
-                blessing.get_int_custom_property("blessed") == 1
-                and model_id in models
-                and model_id not in candidates
-            ):
-                return {CANDIDATE: candidate, MODEL: [models[model_id]], BLESSING: [blessing]}
-        return {CANDIDATE: candidate, MODEL: [], BLESSING: []}
+        blessings = {blessing.id: blessing for blessing in input_dict[BLESSING]}
+        found = last_blessed(
+            [
+                Blessing(
+                    blessing.id,
+                    blessing.get_int_custom_property("current_model_id"),
+                    blessing.get_int_custom_property("blessed") == 1,
+                )
+                for blessing in blessings.values()
+            ],
+            models,
+            {model.id for model in candidate},
+        )
+        if found is None:
+            return {CANDIDATE: candidate, MODEL: [], BLESSING: []}
+        return {
+            CANDIDATE: candidate,
+            MODEL: [models[found.model_id]],
+            BLESSING: [blessings[found.id]],
+        }

@@ -46,7 +46,7 @@ class IngestExecutor(BaseExampleGenExecutor):
         self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]
     ) -> dict[str, beam.pvalue.PCollection]:
         """Serialised tf.Examples by split; also writes the summary."""
-        config = _config(exec_properties)
+        config = config_of(exec_properties)
         base, given = sources(config.data)
         read = [
             pipeline | f"Read[{role}]" >> _ReadExamples(os.path.join(base, pattern), role, config)
@@ -108,7 +108,8 @@ def custom_config(config: IngestConfig) -> example_gen_pb2.CustomConfig:
     return packed
 
 
-def _config(exec_properties: dict[str, Any]) -> IngestConfig:
+def config_of(exec_properties: dict[str, Any]) -> IngestConfig:
+    """Ingest's configuration, from the parameters that FileBasedExampleGen carries."""
     packed = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(exec_properties["custom_config"], packed)
     fields = struct_pb2.Struct()

@@ -1,8 +1,9 @@
 """What a run looks like: nodes as they run, epochs as they end, the verdict in a table."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,8 +15,12 @@ from components.progress import EpochEnd, StepEnd, TrialsChanged, logger
 from components.tune.results import SearchResult
 from pipeline.cli.common import serve_command
 from pipeline.cli.trials import progress_line, show_search, trial_line, trials_table
+from pipeline.estimate import MEMORY, compared, of_record
 from pipeline.observer import NodeRun
 from pipeline.runs import RunRecord
+
+if TYPE_CHECKING:
+    from pipeline.plan import NodePlan
 
 MARKS = {
     "done": "[green]✓[/]",
@@ -23,13 +28,22 @@ MARKS = {
     "failed": "[red]✗[/]",
     "interrupted": "[yellow]■[/]",
 }
+PLANNED = {"runs": "[green]runs[/]", "may run": "[yellow]may run[/]", "kept": "[dim]from before[/]"}
+UNTOLD = ("LastBlessed",)
+"""Nodes that run every time, of which it says nothing."""
 
 
 class RunDisplay(logging.Handler):
-    """Shows nodes and epochs; a line each when done, a spinner meanwhile on a terminal."""
+    """Shows nodes and epochs; a line each when done, a spinner meanwhile on a terminal.
 
-    def __init__(self, console: Console):
+    Attributes:
+        epochs: how many have ended.
+    """
+
+    def __init__(self, console: Console, reasons: Mapping[str, Sequence[str]]):
         super().__init__()
+        self._reasons = reasons
+        self.epochs = 0
         self._console = console
         self._progress = Progress(
             SpinnerColumn(),
@@ -67,7 +81,11 @@ class RunDisplay(logging.Handler):
             self._task = self._progress.add_task(node.node)
             return
         took = "unchanged" if node.state == "cached" else f"{node.seconds:.1f} s"
-        self._console.print(f" {MARKS[node.state]} {node.node:<12} [dim]{took}[/]")
+        why = ""
+        if node.state != "cached" and node.node not in UNTOLD:
+            why = "; ".join(self._reasons.get(node.node, ()))
+        line = f" {MARKS[node.state]} {node.node:<12} [dim]{took:<9}  {escape(why)}"
+        self._console.print(f"{line.rstrip()}[/]", soft_wrap=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Shows the progress of training."""
@@ -78,6 +96,7 @@ class RunDisplay(logging.Handler):
         elif isinstance(event, TrialsChanged):
             self._show_trials(event.search)
         elif isinstance(event, EpochEnd):
+            self.epochs += 1
             figures = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
             self._console.print(
                 f"   [dim]epoch {event.epoch}/{event.epochs}  {escape(figures)}[/]", soft_wrap=True
@@ -93,6 +112,49 @@ class RunDisplay(logging.Handler):
                     line = escape(trial_line(trial, search))
                     self._console.print(f"   [dim]{line}[/]", soft_wrap=True)
         self._search = search
+
+
+def show_plan(plan: "Sequence[NodePlan]") -> None:
+    """What would run, and why, a node a line."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("node", "", "why"):
+        table.add_column(column, overflow="fold")
+    for node in plan:
+        table.add_row(node.node, PLANNED[node.state], escape("\n".join(node.reasons)))
+    console = Console(highlight=False, emoji=False)
+    console.print(table)
+    if not any(node.state != "kept" and node.node not in UNTOLD for node in plan):
+        console.print("every node is up to date: a run would run none")
+
+
+def minutes(seconds: float) -> str:
+    """A duration as a person says it: seconds below two minutes, minutes above."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def gigabytes(mebibytes: float) -> str:
+    """An amount of memory."""
+    return f"{mebibytes / 1024:.1f} GB"
+
+
+def predicted_seconds(record: RunRecord) -> float | None:
+    """What was predicted of the nodes and epochs that ran, if anything was."""
+    prediction = of_record(record)
+    if prediction is None:
+        return None
+    pairs = compared(record, prediction)
+    return prediction.start + sum(pair[0] for name, pair in pairs.items() if name != MEMORY)
+
+
+def _taken(record: RunRecord) -> str:
+    prediction, predicted, said = of_record(record), predicted_seconds(record), ["", ""]
+    if prediction is not None and predicted is not None:
+        said[0] = f" ({minutes(predicted)} predicted of what ran)"
+        pair = compared(record, prediction).get(MEMORY)
+        said[1] = f" ({gigabytes(pair[0])} predicted)" if pair else ""
+    return f"{minutes(record.seconds)}{said[0]}, {gigabytes(record.memory)} of memory{said[1]}"
 
 
 def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> None:
@@ -135,6 +197,7 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     if record.model:
         console.print(f"model  {escape(record.model)}", soft_wrap=True)
     console.print(f"log    {escape(log)}", soft_wrap=True)
+    console.print(f"took   {_taken(record)}", soft_wrap=True)
     if record.state == "blessed" and record.model:
         console.print(f"next   {escape(serve_command(record.experiment, home))}", soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.experiment import Experiment
+    from pipeline.plan import NodePlan
     from pipeline.runs import RunRecord
     from pipeline.workspace import Workspace
 
@@ -46,8 +48,15 @@ EXIT_STATUS = {
     show_default=True,
     help="TFX's LocalDagRunner, or its BeamDagRunner; the result is the same.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Runs nothing; says of each node whether it would run, and why.",
+)
 @plain_errors
-def command(file: str, overrides: tuple[str, ...], home: str, orchestrator: str) -> None:
+def command(
+    file: str, overrides: tuple[str, ...], home: str, orchestrator: str, explain: bool
+) -> None:
     """Runs the pipeline of the experiment FILE.
 
     Nodes whose data, options and code are unchanged are taken from before, so after Ctrl-C, an
@@ -56,7 +65,24 @@ def command(file: str, overrides: tuple[str, ...], home: str, orchestrator: str)
     Exits with 0 if the model was blessed, 3 if it was refused, 1 if a node failed, 2 if the file
     or the data cannot be used.
     """
+    if explain:
+        from pipeline.cli.display import show_plan
+
+        show_plan(_plan(file, overrides, home))
+        return
     sys.exit(execute(file, overrides, home, orchestrator))
+
+
+def _plan(file: str, overrides: tuple[str, ...], home: str) -> "list[NodePlan]":
+    from pipeline.plan import plan
+    from pipeline.workspace import locked, workspace
+
+    experiment = _loaded(file, overrides)
+    place = workspace(home, experiment.name)
+    if not place.metadata.exists():
+        return plan(experiment, place)
+    with locked(place):
+        return plan(experiment, place)
 
 
 def execute(file: str, overrides: tuple[str, ...], home: str, orchestrator: str = "local") -> int:
@@ -82,23 +108,21 @@ def run_experiment(
     """
     from rich.markup import escape
 
-    from components.ingest.files import check_heads
     from models.search_space import TuneOptions
-    from pipeline import runs
-    from pipeline.experiment import load
+    from pipeline import estimate, runs
     from pipeline.node_configs import ingest_config
     from pipeline.workspace import locked, workspace
 
-    add_import_folders(file)
-    experiment = load(file, overrides)
+    experiment = _loaded(file, overrides)
     if only_tune and experiment.tune is None:
         experiment = experiment.model_copy(update={"tune": TuneOptions()})
-    if "://" not in experiment.data.path:
-        check_heads(ingest_config(experiment))
     place = workspace(home, experiment.name)
     with locked(place):
         runs.mark_killed(place)
         record, folder = runs.start(place, experiment, file, overrides)
+        key = estimate.key_of(experiment, ingest_config(experiment))
+        prediction = estimate.read(place.folder, key)
+        record.prediction = prediction._asdict() if prediction else None
         log = folder / runs.LOG
         with screen_and_log(log) as console:
             started = time.perf_counter()
@@ -116,6 +140,8 @@ def run_experiment(
                 if isinstance(failure, KeyboardInterrupt):
                     record.state = "interrupted"
                 record.seconds = round(time.perf_counter() - started, 1)
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                record.memory = round(peak / 1024, 1)  # Linux counts KiB.
                 runs.write(record, folder)
             from pipeline.cli.display import show_outcome
 
@@ -123,6 +149,19 @@ def run_experiment(
     if record.state == "failed" and _is_users(failure):
         return EXIT_UNUSABLE, record
     return EXIT_STATUS[record.state], record
+
+
+def _loaded(file: str, overrides: tuple[str, ...]) -> "Experiment":
+    """The experiment, checked against its data's head."""
+    from components.ingest.files import check_heads
+    from pipeline.experiment import load
+    from pipeline.node_configs import ingest_config
+
+    add_import_folders(file)
+    experiment = load(file, overrides)
+    if "://" not in experiment.data.path:
+        check_heads(ingest_config(experiment))
+    return experiment
 
 
 def _run(
@@ -136,17 +175,23 @@ def _run(
     """Runs the pipeline and fills in the record; gives what stopped it."""
     with console.status("loading TensorFlow and TFX (some 15 seconds)"):
         from pipeline import dead_runs, local_runner
+        from pipeline.changes import remember_code
         from pipeline.cli.display import RunDisplay
+        from pipeline.plan import plan
 
     for node in dead_runs.clear(place).nodes:
         console.print(f"a run before was killed in {node}, which is marked so and goes on")
-    display = RunDisplay(console)
+    remember_code(experiment, place, only_tune)
+    reasons = {node.node: node.reasons for node in plan(experiment, place, only_tune)}
+    display = RunDisplay(console, reasons)
     with display.shown():
         observation = local_runner.run(experiment, place, display.node, orchestrator, only_tune)
     record.nodes = [
         {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
+        | ({"why": reasons.get(node.node, [])} if node.state != "cached" else {})
         for node in observation.nodes
     ]
+    record.epochs = display.epochs
     if observation.failure is not None:
         _stopped(record, observation.failure)
     local_runner.complete_record(record, place, observation)

@@ -23,12 +23,16 @@ STYLES = {
 @home_option
 @plain_errors
 def command(name: str | None, home: str) -> None:
-    """Lists the runs of the experiment NAME, or of all; the latest last."""
+    """Lists the runs of the experiment NAME, or of all; the latest last.
+
+    ``predicted`` is what `rondo check` had said of the nodes and epochs that ran.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from pipeline import runs
+    from pipeline.cli.display import predicted_seconds
     from pipeline.workspace import existing
 
     records, skipped = runs.read(existing(home, name)) if name else runs.read_all(home)
@@ -38,7 +42,16 @@ def command(name: str | None, home: str) -> None:
         click.echo(f"no runs under {home} yet; start one with `rondo run FILE`")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("experiment", "run", "state", "nodes run", "time", "test metrics", "why"):
+    for column in (
+        "experiment",
+        "run",
+        "state",
+        "nodes run",
+        "time",
+        "predicted",
+        "test metrics",
+        "why",
+    ):
         table.add_column(column, overflow="fold")
     for record in records:
         metrics = (record.verdict or {}).get("metrics", {})
@@ -46,12 +59,14 @@ def command(name: str | None, home: str) -> None:
         ran = sum(node["state"] == "done" for node in record.nodes) - any(
             node["node"] == "LastBlessed" for node in record.nodes
         )
+        predicted = predicted_seconds(record)
         table.add_row(
             escape(record.experiment),
             escape(record.run),
             f"[{STYLES.get(record.state, 'default')}]{record.state}[/]",
             str(max(ran, 0)),
             f"{record.seconds:.0f} s",
+            "" if predicted is None else f"{predicted:.0f} s",
             escape("  ".join(f"{name} {metrics[name]:.4f}" for name in shown)),
             escape(_reason(record)),
         )

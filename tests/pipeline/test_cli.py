@@ -36,7 +36,9 @@ def test_help_is_there_at_once(tmp_path: Path) -> None:
     assert spent < 0.5
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "e.yaml"], ["runs"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check", "e.yaml", "--quick"], ["runs"]], ids=str
+)
 def test_tensorflow_is_not_imported(tmp_path: Path, arguments: list[str]) -> None:
     assert rondo("init", "e", cwd=tmp_path).returncode == 0
     program = (
@@ -63,9 +65,12 @@ def test_init_writes_an_experiment_that_fits_its_sample(tmp_path: Path) -> None:
     done = rondo("init", "my-task", "--folder", "sub", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "# " in (tmp_path / "sub" / "my-task.yaml").read_text()
-    checked = rondo("check", "sub/my-task.yaml", cwd=tmp_path)
+    checked = rondo("check", "sub/my-task.yaml", "--quick", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
     assert "'my-task' is fine" in checked.stdout
+    assert "rows: 1,200: train " in checked.stdout and "labels: 2: " in checked.stdout
+    assert "of the rows are longer than max_length" in checked.stdout
+    assert "predicted" not in checked.stdout and not (tmp_path / "runs").exists()
 
 
 def test_init_keeps_what_is_there(tmp_path: Path) -> None:
@@ -109,7 +114,8 @@ def test_data_mistakes_stop_before_anything_runs(tmp_path: Path) -> None:
 
 def test_set_overrides_and_its_mistakes(tmp_path: Path) -> None:
     rondo("init", "e", cwd=tmp_path)
-    assert rondo("check", "e.yaml", "--set", "training.epochs=3", cwd=tmp_path).returncode == 0
+    fine = rondo("check", "e.yaml", "--quick", "--set", "training.epochs=3", cwd=tmp_path)
+    assert fine.returncode == 0
     done = rondo("check", "e.yaml", "--set", "training.epoch=3", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("--set training.epoch=3: training.epoch: unknown option")
@@ -216,7 +222,7 @@ def test_own_feature_kind_beside_the_file(tmp_path: Path) -> None:
     script = Path(sys.executable).parent / "rondo"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [script, "check", file, own, "--set=network.pooling=mean"],
+        [script, "check", file, "--quick", own, "--set=network.pooling=mean"],
         capture_output=True,
         text=True,
         cwd="/",

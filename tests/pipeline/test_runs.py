@@ -12,10 +12,13 @@ import pytest
 from click.testing import CliRunner
 from support import write_experiment
 
+from components import progress
 from components.errors import DataError
-from pipeline import observer, runs
+from pipeline import estimate, observer, runs
 from pipeline.cli.latest import latest_judged
 from pipeline.cli.main import main
+from pipeline.experiment import load
+from pipeline.node_configs import ingest_config
 from pipeline.observer import Interrupted, NodeRun, Observation
 from pipeline.workspace import (
     Workspace,
@@ -103,6 +106,34 @@ def test_interrupted_run(runner, file, capfd, raised) -> None:
     code, record, shown = run(file, capfd)
     assert code == 130 and record.state == "interrupted"
     assert "interrupted" in shown and "up to date" not in shown
+
+
+def test_prediction_stands_beside_what_it_took(runner, file, capfd) -> None:
+    experiment = load(str(file))
+    nodes = {"Ingest": 3.0, "Trainer": 1000.0, "Evaluator": 5.0}
+    key = estimate.key_of(experiment, ingest_config(experiment))
+    prediction = estimate.Estimate(key, 20.0, nodes, 60.0, 12, 2048.0, {}, 0)
+    estimate.write(prediction, workspace(file.parent / "home", "order").folder)
+
+    def train(_experiment, _place, listener, _orchestrator):
+        for epoch in (1, 2):
+            progress.report(progress.EpochEnd(epoch, 12, {}))
+        seen = [NodeRun("Ingest", "cached"), NodeRun("Trainer", "done")]
+        for node in seen:
+            listener(node)
+        return Observation(None, seen, None)
+
+    runner.run = train
+    _, record, shown = run(file, capfd)
+    assert record.epochs == 2 and record.memory > 10
+    # The start and two of twelve epochs.
+    assert "(7.0 min predicted of what ran)" in shown and "(2.0 GB predicted)" in shown
+    with pytest.raises(SystemExit):
+        main(["runs", "--home", str(file.parent / "home")])
+    assert "420 s" in capfd.readouterr().out
+    assert record.nodes[1]["why"] == ["first time"] and "why" not in record.nodes[0]
+    said = [line.split()[1:] for line in shown.splitlines()]
+    assert ["Ingest", "unchanged"] in said and ["Trainer", *["0.0", "s", "first", "time"]] in said
 
 
 class FakeLauncher:

@@ -20,3 +20,6 @@ class Options(FeatureOptions):
 
     vocabulary: int = Field(1_000, ge=1, le=5_000_000)
     missing: str | None = None
+
+    def tokens_of(self, value: object) -> list[str]:
+        return [str(value)]

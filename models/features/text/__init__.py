@@ -1,5 +1,6 @@
 """Text: a string a row, cut to words (or characters) in the graph and embedded."""
 
+import re
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -31,3 +32,17 @@ class Options(FeatureOptions):
     lower: bool = True
     strip_tags: bool = False
     missing: str | None = None
+
+    def tokens_of(self, value: object) -> list[str]:
+        """The tokens; differs from the graph in rare scripts only, whose marks it splits off."""
+        text = str(value)
+        if self.strip_tags:
+            text = re.sub(r"<[^<>]*>", " ", text)
+        if self.lower:
+            text = text.lower()
+        if self.tokens == "characters":
+            return list(text)
+        if self.tokens == "words":
+            text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+            text = re.sub(r"([^\w\s']|_)", r" \1 ", text)
+        return text.split()

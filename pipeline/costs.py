@@ -1,0 +1,60 @@
+"""What the nodes cost beside the network's own steps, as ``benchmarks/check_estimate.py`` fitted.
+
+Processor seconds of a process that runs alone, on the machine where ``REFERENCE_SECONDS`` were
+taken by ``reference_work``; another machine, or a busier one, is told by how long it takes there.
+"""
+
+import hashlib
+import json
+import time
+from typing import NamedTuple
+
+REFERENCE_SECONDS = 0.195
+REPEATS = 3
+
+
+class Cost(NamedTuple):
+    """Seconds of a node: ``fixed``, and by what its rows, megabytes or tokens add.
+
+    Attributes:
+        fixed: seconds.
+        row: seconds a row.
+        megabyte: seconds a megabyte (1e6 bytes, unpacked).
+        token: seconds a token.
+    """
+
+    fixed: float
+    row: float = 0.0
+    megabyte: float = 0.0
+    token: float = 0.0
+
+
+START = 23.2
+"""Seconds until the first node starts."""
+NODES = {
+    "Ingest": Cost(1.99, 0.000134, 0.0684),
+    "Statistics": Cost(3.4, 0.000129),
+    "Schema": Cost(0.033),
+    "Validation": Cost(0.056),
+    "DataGate": Cost(0.042),
+    "Transform": Cost(11.1, 0.000178, token=4.76e-06),
+    "Trainer": Cost(10.0, 0.000255),
+    "Evaluator": Cost(4.52, 0.000562),
+    "Pusher": Cost(0.054),
+}
+"""By node; one that is not here is not predicted."""
+MEMORY_BASE, MEMORY_MEGABYTE = 901.0, 8.0
+"""MiB of the process without its network, and what a megabyte of data adds."""
+
+
+def reference_work() -> float:
+    """Seconds that this machine takes, now, for a piece of work of the nodes' kind, at best."""
+    return min(_timed() for _ in range(REPEATS))
+
+
+def _timed() -> float:
+    started = time.perf_counter()
+    for number in range(20_000):
+        row = json.dumps({"text": f"a row of some words {number}", "label": number % 7})
+        hashlib.sha256(repr(sorted(json.loads(row).items())).encode("utf-8")).hexdigest()
+    return time.perf_counter() - started

@@ -1,0 +1,108 @@
+"""The pipeline's nodes, in the order they run: names, inputs, and what decides over each.
+
+What TFX takes a node's outputs from before by is its parameters, which hold its share of the
+experiment and a hash of its code, and the artifacts that it reads.  ``pipeline.dag`` joins the
+nodes; a test compares the two.  Imports no TensorFlow.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from models.options import Options
+from pipeline import node_configs
+from pipeline.experiment import Experiment
+
+INGEST, STATISTICS, SCHEMA, VALIDATION = "Ingest", "Statistics", "Schema", "Validation"
+GATE, TRANSFORM, TUNE, TRAIN = "DataGate", "Transform", "Tuner", "Trainer"
+LAST_BLESSED, EVALUATE, PUSH = "LastBlessed", "Evaluator", "Pusher"
+
+
+class Output(NamedTuple):
+    """A node's output, by name."""
+
+    node: str
+    name: str
+
+
+class Node(NamedTuple):
+    """What decides whether a node runs.
+
+    Attributes:
+        name: the node's id.
+        inputs: the output that it reads, by input name.
+        config: its share of the experiment; None where it reads nothing of it.
+        modules: whose code it runs; None where it runs TFX's alone.
+    """
+
+    name: str
+    inputs: Mapping[str, Output] = {}
+    config: Callable[[Experiment], Options] | None = None
+    modules: Callable[[Experiment], list[str]] | None = None
+
+
+_EXAMPLES, _SCHEMA, _MODEL = (
+    Output(INGEST, "examples"),
+    Output(SCHEMA, "schema"),
+    Output(TRAIN, "model"),
+)
+_TRANSFORMED = {
+    "examples": Output(TRANSFORM, "transformed_examples"),
+    "transform_graph": Output(TRANSFORM, "transform_graph"),
+    "schema": _SCHEMA,
+}
+_PREPARED = (
+    Node(INGEST, {}, node_configs.ingest_config, node_configs.ingest_modules),
+    Node(STATISTICS, {"examples": _EXAMPLES}),
+    Node(SCHEMA, {}, node_configs.schema_config, node_configs.schema_modules),
+    Node(VALIDATION, {"statistics": Output(STATISTICS, "statistics"), "schema": _SCHEMA}),
+    Node(
+        GATE,
+        {"examples": _EXAMPLES, "anomalies": Output(VALIDATION, "anomalies")},
+        node_configs.gate_config,
+        node_configs.gate_modules,
+    ),
+    Node(
+        TRANSFORM,
+        {"examples": _EXAMPLES, "schema": _SCHEMA},
+        node_configs.transform_config,
+        node_configs.transform_modules,
+    ),
+)
+
+
+def nodes(experiment: Experiment, only_tune: bool = False) -> list[Node]:
+    """The nodes of an experiment's pipeline, each after those whose outputs it reads.
+
+    Args:
+        experiment: the experiment, checked.
+        only_tune: whether the pipeline ends at the Tuner.
+    """
+    tune = experiment.tune is not None and (experiment.tune.in_run or only_tune)
+    searched = [Node(TUNE, _TRANSFORMED, node_configs.tune_config, node_configs.tune_modules)]
+    best = {"hyperparameters": Output(TUNE, "best_hyperparameters")} if tune else {}
+    return [*_PREPARED, *(searched if tune else []), *([] if only_tune else _judged(best))]
+
+
+def _judged(found: Mapping[str, Output]) -> list[Node]:
+    """From the Trainer on, which reads what was ``found`` for it."""
+    return [
+        Node(
+            TRAIN,
+            {**_TRANSFORMED, **found},
+            node_configs.train_config,
+            node_configs.train_modules,
+        ),
+        Node(LAST_BLESSED, {"candidate": _MODEL}),
+        Node(
+            EVALUATE,
+            {
+                "examples": _EXAMPLES,
+                "model": _MODEL,
+                "baseline_model": Output(LAST_BLESSED, "model"),
+                "schema": _SCHEMA,
+            },
+            node_configs.evaluate_config,
+            node_configs.evaluate_modules,
+        ),
+        Node(PUSH, {"model": _MODEL, "model_blessing": Output(EVALUATE, "blessing")}),
+    ]

@@ -1,0 +1,202 @@
+"""Counts and lengths of an experiment's data, read in seconds; imports no TensorFlow.
+
+Rows are read as ingest reads them, file by file, each file within its share of the time; what was
+not reached is estimated from the bytes that were.
+"""
+
+import glob
+import math
+import os
+import random
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from components.errors import DataError
+from components.ingest.files import reader, sources, unpacked
+from components.ingest.rows import BadRow, Example, example_of
+from components.spec import SPLITS, IngestConfig
+from models.options import FeatureOptions
+
+SECONDS = 4.0
+MEASURED_ROWS = 4000
+"""Of each file: the rows at its head whose tokens are counted, and then those of every 10th."""
+EVERY = 10
+KEPT_ROWS = 2500
+"""Rows of the train split that a calibration trains on."""
+SHOWN_PROBLEMS = 5
+
+
+@dataclass
+class Lengths:
+    """Tokens of a feature.
+
+    Attributes:
+        tokens: of each measured row, whatever is kept of them.
+        seen: distinct ones in the train split.
+        counted: how many were looked at for that.
+        grown: ``(counted, distinct)`` as it was each time ``counted`` had doubled.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    counted: int = 0
+    grown: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+
+    def add(self, tokens: list[str], learnt_from: bool) -> None:
+        """Adds a row's tokens; those that a vocabulary is learnt from count for its size."""
+        self.tokens.append(len(tokens))
+        if learnt_from:
+            self.seen.update(tokens)
+            self.counted += len(tokens)
+            if self.counted >= 2 * self.grown[-1][0]:
+                self.grown.append((self.counted, len(self.seen)))
+
+    def distinct(self, total: float) -> int:
+        """Distinct tokens among ``total``, as they grew with those counted (Heaps' law)."""
+        if not self.counted:
+            return 0
+        before = next(
+            (pair for pair in reversed(self.grown) if 0 < pair[0] <= self.counted / 2), None
+        )
+        if before is None or total <= self.counted:
+            return len(self.seen)
+        exponent = math.log(len(self.seen) / before[1]) / math.log(self.counted / before[0])
+        return round(len(self.seen) * (total / self.counted) ** exponent)
+
+
+class DataSample(NamedTuple):
+    """What was found.
+
+    Attributes:
+        whole: whether every row was read; else the counts are estimates.
+        share: of the data's bytes, how much was read.
+        bytes: of the data, unpacked.
+        rows: by split, estimated from the bytes where not all was read.
+        labels: of the rows that were read.
+        lengths: by feature that has tokens.
+        kept: some rows of the train split: ``(values by feature, label)``.
+    """
+
+    whole: bool
+    share: float
+    bytes: float
+    rows: dict[str, float]
+    labels: Counter[str]
+    lengths: dict[str, Lengths]
+    kept: list[tuple[dict[str, Any], Any]]
+
+    def train_tokens(self, feature: str) -> float:
+        """Tokens of a feature in the train split."""
+        tokens = self.lengths[feature].tokens
+        return self.rows["train"] * sum(tokens) / max(len(tokens), 1)
+
+
+def read_sample(
+    config: IngestConfig, features: dict[str, FeatureOptions], seconds: float = SECONDS
+) -> DataSample:
+    """Reads what can be read in some seconds.
+
+    Args:
+        config: ingest's share of the experiment.
+        features: the experiment's.
+        seconds: how long to read, about.
+
+    Raises:
+        DataError: rows cannot be used; the message has the first of them.
+    """
+    gathered = _Gathered(config, features)
+    base, given = sources(config.data)
+    files = [
+        (path, source.role)
+        for source in given
+        for path in sorted(glob.glob(os.path.join(base, source.pattern)))
+        if os.path.isfile(path)
+    ]
+    total = sum(os.path.getsize(path) for path, _ in files) or 1
+    for path, role in files:
+        gathered.read(path, role, seconds * os.path.getsize(path) / total)
+    return gathered.sample(total)
+
+
+class _Gathered:
+    def __init__(self, config: IngestConfig, features: dict[str, FeatureOptions]):
+        self._config = config
+        self._features = features
+        self._rows = dict.fromkeys(SPLITS, 0.0)
+        self._labels: Counter[str] = Counter()
+        self._lengths: dict[str, Lengths] = {}
+        self._kept: list[tuple[dict[str, Any], Any]] = []
+        self._offered = 0
+        self._random = random.Random(0)
+        self._read, self._unpacked = 0.0, 0.0
+        self._whole = True
+
+    def read(self, path: str, role: str, seconds: float) -> None:
+        """Reads a file for some seconds."""
+        ends = time.perf_counter() + seconds
+        found = dict.fromkeys(SPLITS, 0)
+        problems: list[str] = []
+        size = os.path.getsize(path)
+        ended, read, there = True, 0, 0
+        try:
+            with open(path, "rb") as raw, unpacked(raw, path) as stream:
+                rows = reader(self._config.data.format).rows(stream, path, self._config.data)
+                for number, row in enumerate(rows):
+                    try:
+                        example = example_of(row, role, self._config)
+                    except BadRow as error:
+                        problems.append(f"{path}:{row.line}: {error}")
+                        if len(problems) == SHOWN_PROBLEMS:
+                            break
+                        continue
+                    found[example.split] += 1
+                    # Now: a reader may close the stream as it ends.
+                    read, there = raw.tell(), stream.tell()
+                    self._add(example, number < MEASURED_ROWS or number % EVERY == 0)
+                    if time.perf_counter() > ends:
+                        ended = False
+                        break
+        except (EOFError, OSError, zlib.error) as error:
+            raise DataError(f"{path}: cannot be read: {error}") from error
+        if problems:
+            raise DataError("\n".join(problems))
+        read = size if ended else read
+        share = max(read / max(size, 1), 1e-9)
+        for split, rows in found.items():
+            self._rows[split] += rows / share
+        self._read += read
+        self._unpacked += there / share
+        self._whole = self._whole and ended
+
+    def _add(self, example: Example, measured: bool) -> None:
+        self._labels[example.label] += 1
+        train = example.split == "train"
+        if measured:
+            for name, options in self._features.items():
+                tokens = options.tokens_of(example.values[name])
+                if tokens is not None:
+                    self._lengths.setdefault(name, Lengths()).add(tokens, train)
+        if train:
+            # Every row of the split is as likely to be kept as another (reservoir sampling).
+            self._offered += 1
+            if len(self._kept) < KEPT_ROWS:
+                self._kept.append((example.values, example.label))
+            else:
+                place = self._random.randrange(self._offered)
+                if place < KEPT_ROWS:
+                    self._kept[place] = (example.values, example.label)
+
+    def sample(self, size: int) -> DataSample:
+        """What was gathered, of files of a size."""
+        return DataSample(
+            self._whole,
+            self._read / size,
+            self._unpacked,
+            self._rows,
+            self._labels,
+            self._lengths,
+            self._kept,
+        )
