@@ -115,7 +115,7 @@ def test_prediction_stands_beside_what_it_took(runner, file, capfd) -> None:
     prediction = estimate.Estimate(key, 20.0, nodes, 60.0, 12, 2048.0, {}, 0)
     estimate.write(prediction, workspace(file.parent / "home", "order").folder)
 
-    def train(_experiment, _place, listener, _orchestrator):
+    def train(_experiment, _place, listener, *_options):
         for epoch in (1, 2):
             progress.report(progress.EpochEnd(epoch, 12, {}))
         seen = [NodeRun("Ingest", "cached"), NodeRun("Trainer", "done")]
