@@ -1,9 +1,9 @@
 # Set-up, the demo, the tests. Everything lives in .tools (uv) and .venv; `make clean` removes them.
-# The stack is the newest that this machine loads; STACK=... on the command line chooses another.
-CHOICE := $(shell python3 pipeline/stack.py)
+# Its name, Python and C library: the newest that this machine loads, or STACK=NAME.
+CHOICE := $(shell python3 pipeline/stack.py "$(STACK)" 2>/dev/null)
 STACK := $(or $(firstword $(CHOICE)),compat)
-PYTHON_VERSION := $(if $(filter current,$(STACK)),3.13,3.11)
-WHY := $(if $(filter command,$(origin STACK)),as asked,$(wordlist 3,99,$(CHOICE)))
+PYTHON_VERSION := $(word 2,$(CHOICE))
+GLIBC := $(word 3,$(CHOICE))
 BIN := .venv/bin
 READY := .venv/.ready-$(STACK)
 UV := .tools/bin/uv
@@ -23,8 +23,7 @@ $(UV):
 	@.tools/bin/python -m pip install -qq --disable-pip-version-check uv==0.13.8
 
 $(READY): requirements/$(STACK).txt setup.py | $(UV)
-	@test -n "$(WHY)" || exec python3 pipeline/stack.py
-	@echo "Stack: $(STACK), $(WHY)"
+	@python3 pipeline/stack.py $(STACK) explain
 	@echo "Installing it to .venv (about a minute, 3 GB)"
 	@test -e $@ || rm -rf .venv
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON_VERSION) .venv
@@ -47,7 +46,7 @@ test-short: $(READY) ## the fast tests and one whole pipeline
 	@$(BIN)/python -m pytest -q tests/pipeline/test_whole_pipeline.py -k learns_word_order
 
 test-current: ## test-short on the current stack, inside Debian 13 where this machine is too old
-	@tools/debian13.sh STACK=current test-short
+	@$(if $(filter current,$(STACK)),$(MAKE) --no-print-directory,tools/debian13.sh) test-short
 
 lint: $(READY) ## format and lint
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
@@ -55,7 +54,7 @@ lint: $(READY) ## format and lint
 
 lock: | $(UV) ## resolves requirements/*.in to exact versions
 	@$(UV) pip compile --quiet --python-version $(PYTHON_VERSION) \
-		--python-platform x86_64-manylinux_$(if $(filter current,$(STACK)),2_39,2_28) \
+		--python-platform x86_64-manylinux_$(GLIBC) \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		requirements/$(STACK).in --output-file requirements/$(STACK).txt
 

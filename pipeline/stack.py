@@ -90,10 +90,35 @@ def _dotted(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
 
 
+def main(name: str, explain: bool) -> None:
+    """What set-up asks: the stack called ``name``, or where that is empty the one for this machine.
+
+    Prints ``name python glibc`` for the Makefile, or in one line which stack it is and why.
+
+    Raises:
+        UnsupportedMachine: it is to be explained and does not load here.
+    """
+    named = {stack.name: stack for stack in STACKS}
+    if name and name not in named:
+        raise UnsupportedMachine(f"no stack {name!r}; there are {', '.join(named)}")
+    if not explain:
+        try:
+            chosen = named[name] if name else choose_here()[0]
+        except UnsupportedMachine:
+            chosen = COMPAT  # to lint and to lock; set-up explains, and stops there
+        print(chosen.name, chosen.python, "_".join(map(str, chosen.glibc)))
+        return
+    best, why = choose_here()
+    stack = named[name] if name else best
+    if stack.glibc > best.glibc:
+        raise UnsupportedMachine(
+            f"{stack.name} does not load here: {why}. `make test-current` runs it inside Debian 13."
+        )
+    print(f"Stack: {stack.name}; {why}{'' if stack is best else f' ({best.name} would load too)'}")
+
+
 if __name__ == "__main__":
-    # For the Makefile: "current 3.13 the reason".
     try:
-        chosen, why = choose_here()
+        main(name=sys.argv[1], explain=sys.argv[2:] == ["explain"])
     except UnsupportedMachine as error:
         sys.exit(str(error))
-    print(chosen.name, chosen.python, why)

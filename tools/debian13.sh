@@ -12,7 +12,7 @@ if docker info >/dev/null 2>&1; then
     for name in $(compgen -e | grep -iE '^(pip_|uv_|(http|https|no|all)_proxy$)'); do
         forwarded+=(--env "$name")
     done
-    exec docker run --rm --init --network host "${forwarded[@]}" --volume "$PWD:/source:ro" \
+    exec docker run --rm --init "${forwarded[@]}" --volume "$PWD:/source:ro" \
         --volume rondo-debian13:/opt/rondo debian:trixie sh -c \
         "apt-get update -qq && apt-get install -qq -y ${packages//,/ } >/dev/null && $inside $*"
 fi
