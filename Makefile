@@ -1,5 +1,5 @@
 # Set-up, the demo, the tests. Everything lives in .tools (uv) and .venv; `make clean` removes them.
-# Its name, Python and C library: the newest that this machine loads, or STACK=NAME.
+# The stack: the newest that this machine loads, or STACK=NAME; with its Python and C library.
 CHOICE := $(shell python3 pipeline/stack.py "$(STACK)" 2>/dev/null)
 STACK := $(or $(firstword $(CHOICE)),compat)
 PYTHON_VERSION := $(word 2,$(CHOICE))
@@ -42,6 +42,7 @@ test-fast: $(READY) ## the fast tests
 	@$(BIN)/python -m pytest -q -m "not slow"
 
 test-short: $(READY) ## the fast tests and one whole pipeline
+	@$(BIN)/rondo doctor
 	@$(BIN)/python -m pytest -q -m "not slow"
 	@$(BIN)/python -m pytest -q tests/pipeline/test_whole_pipeline.py -k learns_word_order
 

@@ -20,7 +20,7 @@ from pipeline import stack
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHOWN = ("tfx", "tensorflow", "keras", "apache-beam", "protobuf", "numpy")
-SET_UP_AGAIN = "make clean setup"
+SET_UP_AGAIN = "rm -rf .venv && make setup"
 PROBE_SECONDS = 300
 PROBE = """
 import json, keras, ml_metadata, tensorflow as tf, tensorflow_data_validation, tfx_bsl
@@ -67,14 +67,19 @@ def machine(home: str) -> list[Finding]:
 
 def devices() -> list[Finding]:
     """GPUs as TensorFlow sees them, and whether the compiled libraries load; takes 10 seconds."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PROBE_SECONDS,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "0"},
-    )
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "0"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PROBE_SECONDS,
+            env={**os.environ, **settings},
+        )
+    except subprocess.TimeoutExpired:
+        problem = f"the libraries did not load in {PROBE_SECONDS} s"
+        return [Finding("devices", "unknown", problem, SET_UP_AGAIN)]
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         return [Finding("devices", "unknown", f"the libraries do not load: {reason}", SET_UP_AGAIN)]
@@ -109,11 +114,8 @@ def _packages(lock: Path) -> Finding:
     value = f"{len(locked) - len(wrong)} of {len(locked)} as in {lock.name}"
     if not wrong:
         return Finding("packages", value)
-    uv = REPOSITORY / ".tools" / "bin" / "uv"
-    command = (str(uv) if uv.exists() else "uv", "pip", "install", "--python", sys.executable)
-    return Finding(
-        "packages", value, ", ".join(wrong), shlex.join((*command, "--requirement", str(lock)))
-    )
+    remedy = _install("--requirement", str(lock))
+    return Finding("packages", value, ", ".join(wrong), remedy)
 
 
 def _gpus(seen: dict[str, Any]) -> Finding:
@@ -121,12 +123,9 @@ def _gpus(seen: dict[str, Any]) -> Finding:
     present = _output("nvidia-smi", "--list-gpus")
     if seen["gpus"] or not present:
         return Finding("devices", value)
-    wanted = f"tensorflow[and-cuda]=={_version('tensorflow')}"
+    problem = f"TensorFlow does not see {present.splitlines()[0]}: no CUDA or an old driver"
     return Finding(
-        "devices",
-        value,
-        f"TensorFlow does not see {present.splitlines()[0]}: no CUDA libraries or an old driver",
-        shlex.join(("uv", "pip", "install", "--python", sys.executable, wanted)),
+        "devices", value, problem, _install(f"tensorflow[and-cuda]=={_version('tensorflow')}")
     )
 
 
@@ -151,6 +150,12 @@ def _current_stack(engine: str | None) -> str:
         return "loads here"
     sudo = "" if engine or os.geteuid() == 0 else "sudo "
     return f"does not load here; `{sudo}make test-current` tests it inside Debian 13"
+
+
+def _install(*what: str) -> str:
+    uv = REPOSITORY / ".tools" / "bin" / "uv"
+    command = (str(uv) if uv.exists() else "uv", "pip", "install", "--python", sys.executable)
+    return shlex.join((*command, *what))
 
 
 def _output(*command: str) -> str | None:

@@ -21,6 +21,11 @@ if [ "$(id -u)" != 0 ]; then
     echo "The current stack needs Debian 13, made by root (sudo make test-current) or by Docker." >&2
     exit 1
 fi
+if ! unshare --mount --pid --fork true; then
+    echo "A Debian 13 root needs mounts of its own, which this container does not allow." >&2
+    echo "Use a machine, a container with --privileged, or Docker." >&2
+    exit 1
+fi
 if ! command -v debootstrap >/dev/null; then
     command -v apt-get >/dev/null || { echo "Install debootstrap and try again." >&2; exit 1; }
     echo "Installing debootstrap"
@@ -45,7 +50,7 @@ fi
 
 # Mounts and processes live in namespaces of their own, so that they end with this command, however
 # it ends, and nothing of the host is ever under the root when it is removed.
-export root inside
+export root inside HOME=${HOME:-/root}
 unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
     show() {  # a file or folder of the host, at the same path inside
         local at=$root${2:-$1}
