@@ -18,7 +18,7 @@ if docker info >/dev/null 2>&1; then
 fi
 
 if [ "$(id -u)" != 0 ]; then
-    echo "The current stack needs Debian 13, made by root (sudo make test-current) or by Docker." >&2
+    echo "The current stack needs Debian 13: sudo make test-current, or a Docker engine." >&2
     exit 1
 fi
 if ! unshare --mount --pid --fork true; then
@@ -40,11 +40,11 @@ if [ ! -d "$root" ]; then
     # The mirror that apt uses here, if it is one of Debian's.
     mirror=$(grep -rhoE '^[^#]*https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list* 2>/dev/null |
         grep -oE 'https?://[^ ]+' | head -n 1 || true)
+    log=.debian13/debootstrap.log
     echo "Making a Debian 13 root in .debian13 (a minute)"
     rm -rf "$root.new"
-    debootstrap --variant=minbase --include="$packages" trixie "$root.new" \
-        "${mirror:-http://deb.debian.org/debian}" >.debian13/debootstrap.log 2>&1 ||
-        { tail -n 20 .debian13/debootstrap.log >&2; exit 1; }
+    unshare --mount debootstrap --variant=minbase --include="$packages" trixie "$root.new" \
+        "${mirror:-http://deb.debian.org/debian}" >$log 2>&1 || { tail -n 20 $log >&2; exit 1; }
     mv "$root.new" "$root"
 fi
 
