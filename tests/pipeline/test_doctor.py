@@ -108,5 +108,7 @@ def test_the_whole_report_on_this_machine() -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Keras backend  tensorflow" in done.stdout
+    assert not done.stderr
+    assert "Keras backend  tensorflow" in done.stdout  # so everything that is compiled loads
+    # A GPU without its libraries is missing something, and no fault of the code.
+    assert done.returncode == (0 if "nothing is missing" in done.stdout else 1)
