@@ -1,12 +1,15 @@
-# Set-up, the demo, the tests. Everything lives in .tools (uv) and .venv; `make clean` removes both.
-STACK := compat
-PYTHON_VERSION := 3.11
+# Set-up, the demo, the tests. Everything lives in .tools (uv) and .venv; `make clean` removes them.
+# The stack: the newest that this machine loads, or STACK=NAME; with its Python and C library.
+CHOICE := $(shell python3 pipeline/stack.py "$(STACK)" 2>/dev/null)
+STACK := $(or $(firstword $(CHOICE)),compat)
+PYTHON_VERSION := $(word 2,$(CHOICE))
+GLIBC := $(word 3,$(CHOICE))
 BIN := .venv/bin
 READY := .venv/.ready-$(STACK)
 UV := .tools/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint lock clean
+.PHONY: help setup demo test test-fast test-short test-current lint lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -17,10 +20,12 @@ $(UV):
 	@tools/check_prerequisites.sh
 	@echo "Installing uv to .tools"
 	@python3 -m venv .tools
-	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@.tools/bin/python -m pip install -qq --disable-pip-version-check uv==0.13.8
 
 $(READY): requirements/$(STACK).txt setup.py | $(UV)
-	@echo "Installing the $(STACK) stack to .venv (about a minute, 3 GB)"
+	@python3 pipeline/stack.py $(STACK) explain
+	@echo "Installing it to .venv (about a minute, 3 GB)"
+	@test -e $@ || rm -rf .venv
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON_VERSION) .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python requirements/$(STACK).txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
@@ -36,14 +41,23 @@ test: $(READY) lint ## all tests: fast ones first, then real components and whol
 test-fast: $(READY) ## the fast tests
 	@$(BIN)/python -m pytest -q -m "not slow"
 
+test-short: $(READY) ## the fast tests and one whole pipeline
+	@-$(BIN)/rondo doctor
+	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q tests/pipeline/test_whole_pipeline.py -k learns_word_order
+
+test-current: ## test-short on the current stack, inside Debian 13 where this machine is too old
+	@$(if $(filter current,$(STACK)),$(MAKE) --no-print-directory,tools/debian13.sh) test-short
+
 lint: $(READY) ## format and lint
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 
 lock: | $(UV) ## resolves requirements/*.in to exact versions
-	@$(UV) pip compile --quiet --python-version $(PYTHON_VERSION) --no-emit-index-url \
-		--no-emit-find-links --no-annotate --no-header \
+	@$(UV) pip compile --quiet --python-version $(PYTHON_VERSION) \
+		--python-platform x86_64-manylinux_$(GLIBC) \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		requirements/$(STACK).in --output-file requirements/$(STACK).txt
 
-clean: ## removes the environment; runs/ and data/ stay
-	rm -rf .venv .tools build *.egg-info
+clean: ## removes the environments; runs/ and data/ stay
+	rm -rf .venv .tools .debian13 build *.egg-info

@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "answer TF Serving's REST predict from the newest released model",
     "predict": "JSON Lines of rows in, JSON Lines of answers out",
     "data": "build the data sets that need no download",
+    "doctor": "show stack, versions and devices, what is missing and how to get it",
     "demo": "build real data, run the pipeline on it, show what came of it",
 }
 

@@ -244,8 +244,8 @@ def test_bytes_that_are_not_utf8_spoil_their_line_only() -> None:
     assert fine == Row(2, {"a": 1})
 
 
-@pytest.mark.parametrize("depth", [100_000, 5_000])
-def test_deep_nesting_spoils_its_line_only(depth: int) -> None:
+def test_deep_nesting_spoils_its_line_only() -> None:
+    depth = 100_000  # Python 3.13 reads 5,000
     line = b'{"a": ' + b"[" * depth + b"]" * depth + b"}"
     bad, fine = read_jsonl(line + b'\n{"a": 1}\n')
     assert bad.problem.startswith("not valid JSON")
