@@ -143,17 +143,11 @@ def _run(
     display = RunDisplay(console)
     with display.shown():
         observation = local_runner.run(experiment, place, display.node, orchestrator, only_tune)
-    record.nodes = [
-        {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
-        for node in observation.nodes
-    ]
     if observation.failure is not None:
         _stopped(record, observation.failure)
     local_runner.complete_record(record, place, observation)
     if observation.failure is None and only_tune:
         record.state = "tuned"
-    elif observation.failure is None:
-        record.state = "blessed" if record.verdict and record.verdict["blessed"] else "refused"
     return observation.failure
 
 
