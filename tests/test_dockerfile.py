@@ -1,4 +1,4 @@
-"""The image's recipe, as far as it can be read without an engine: what it copies, how it is named."""
+"""The image's recipe as far as it can be read without an engine: what it copies, its name."""
 
 import re
 import shlex

@@ -101,5 +101,5 @@ def test_environment_names_the_experiment(file: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv(environment.EXPERIMENT, str(file))
     assert environment.named_experiment() == (str(file), load(str(file)))
     monkeypatch.delenv(environment.EXPERIMENT)
-    with pytest.raises(UserError, match="RONDO_EXPERIMENT is not set; .*RONDO_EXPERIMENT=exp"):
+    with pytest.raises(UserError, match=r"RONDO_EXPERIMENT is not set; .*RONDO_EXPERIMENT=exp"):
         environment.named_experiment()
