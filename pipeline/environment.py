@@ -3,6 +3,7 @@
 import os
 
 from components.errors import UserError
+from pipeline.cli.common import add_import_folders
 from pipeline.experiment import Experiment, load
 
 EXPERIMENT = "RONDO_EXPERIMENT"
@@ -23,4 +24,5 @@ def named_experiment() -> tuple[str, Experiment]:
             f"{EXPERIMENT} is not set; TFX's command line hands no arguments on, so the experiment "
             f"file is named there: {EXPERIMENT}=experiments/docstrings.yaml tfx ..."
         )
+    add_import_folders(file)
     return file, load(file)

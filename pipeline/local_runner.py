@@ -16,11 +16,13 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from components.errors import UserError
 from components.evaluate.gate import RELEASE
+from components.ingest.files import check_heads
 from components.tune.results import SEARCH, SearchResult
 from components.validate.gate import REPORT
 from pipeline import dag, dead_runs, environment, runs
 from pipeline.experiment import Experiment, ExperimentError
 from pipeline.lineage import NodeRecord, run_nodes
+from pipeline.node_configs import ingest_config
 from pipeline.observer import Interrupted, NodeRun, Observation, observed
 from pipeline.runs import RunRecord
 from pipeline.stack import LOCAL_BEAM_ARGS
@@ -141,6 +143,8 @@ def main() -> None:
         SystemExit: a node failed, or the model was refused; says why.
     """
     file, experiment = environment.named_experiment()
+    if "://" not in experiment.data.path:
+        check_heads(ingest_config(experiment))
     place = workspace(DEFAULT_HOME, experiment.name)
     started: list[tuple[RunRecord, Path]] = []
 
@@ -150,6 +154,7 @@ def main() -> None:
         print(f"{node.node}: {node.state}", flush=True)
 
     with locked(place):
+        dead_runs.clear(place)
         clock = time.perf_counter()
         observation = run(experiment, place, listener)
         if not started:
