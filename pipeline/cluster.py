@@ -60,6 +60,12 @@ def target(
             f"name: {experiment.name!r} came; on Kubeflow it holds lower-case letters, digits and "
             f"- alone (--set name={usable})"
         )
+    if experiment.tune is not None and experiment.tune.in_run and "://" in (root or ""):
+        problems.append(
+            f"tune: a search keeps its trials in files beside its output, and {root} is no file "
+            "system; search here (`rondo tune FILE --write`), or leave it out with "
+            "--set tune.in_run=false"
+        )
     given = (
         ("data.path", experiment.data.path, "--set data.path=gs://BUCKET/FILE"),
         ("--root", root, "--root gs://BUCKET/FOLDER"),
@@ -83,7 +89,9 @@ def target(
 def foreign_modules(experiment: Experiment) -> list[str]:
     """The user's own modules that the experiment names, which the image must hold too."""
     kinds = {experiment.task.kind, *(options.kind for options in experiment.features.values())}
-    return sorted(kind for kind in kinds if "." in kind)
+    build = experiment.network.build_model
+    own = [build.rpartition(".")[0]] if build else []
+    return sorted({*own, *(kind for kind in kinds if "." in kind)})
 
 
 def _path_problem(path: str, remedy: str, local_paths: bool) -> str | None:

@@ -79,6 +79,15 @@ def test_name_that_kubeflow_does_not_take(file: Path) -> None:
         target(load(str(file), ("name=My_task", REMOTE[1])), "gs://b/r")
 
 
+def test_search_where_there_are_no_files(file: Path) -> None:
+    tuned = (REMOTE[1], "tune.trials=2")
+    with pytest.raises(UserError, match=r"^tune: .*gs://b/r is no file system; .*in_run=false$"):
+        target(load(str(file), tuned), "gs://b/r")
+    without = load(str(file), (*tuned, "tune.in_run=false"))
+    assert target(without, "gs://b/r").root == "gs://b/r/order"
+    assert target(load(str(file), ("tune.trials=2",)), "/mnt/r", local_paths=True).root
+
+
 def test_target_under_its_root(file: Path) -> None:
     experiment = load(str(file), (REMOTE[1],))
     assert target(experiment, "gs://b/r/") == Target(
@@ -93,8 +102,9 @@ def test_modules_that_the_image_must_hold(file: Path) -> None:
     experiment = load(str(file))
     assert foreign_modules(experiment) == []
     text = experiment.features["text"].model_copy(update={"kind": "my_package.sound"})
-    own = experiment.model_copy(update={"features": {"text": text}})
-    assert foreign_modules(own) == ["my_package.sound"]
+    network = experiment.network.model_copy(update={"build_model": "nets.build"})
+    own = experiment.model_copy(update={"features": {"text": text}, "network": network})
+    assert foreign_modules(own) == ["my_package.sound", "nets"]
 
 
 def test_environment_names_the_experiment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
