@@ -7,9 +7,12 @@ GLIBC := $(word 3,$(CHOICE))
 BIN := .venv/bin
 READY := .venv/.ready-$(STACK)
 UV := .tools/bin/uv
+VERSION := $(shell sed -n 's/^ *version="\(.*\)",/\1/p' setup.py)
+VARIANT := cpu
+IMAGE := rondo:$(VERSION)$(if $(filter-out cpu,$(VARIANT)),-$(VARIANT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-short test-current lint lock clean
+.PHONY: help setup demo test test-fast test-short test-current lint lock image clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -58,6 +61,12 @@ lock: | $(UV) ## resolves requirements/*.in to exact versions
 		--python-platform x86_64-manylinux_$(GLIBC) \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		requirements/$(STACK).in --output-file requirements/$(STACK).txt
+
+image: ## the container image that `rondo compile` names (VARIANT=cuda for GPUs, IMAGE=...)
+	@docker info >/dev/null 2>&1 || { echo "no Docker engine answers here (\`docker info\` says \
+	why); build the image where there is one:" >&2; \
+	echo "  docker build --build-arg VARIANT=$(VARIANT) --tag $(IMAGE) ." >&2; exit 1; }
+	docker build --build-arg VARIANT=$(VARIANT) --tag $(IMAGE) .
 
 clean: ## removes the environments; runs/ and data/ stay
 	rm -rf .venv .tools .debian13 build *.egg-info

@@ -25,6 +25,7 @@ setup(
         "tensorboard>=2.16,<3",
         "apache-beam>=2.72,<2.78",
         "dill>=0.3.1",
+        "kfp-pipeline-spec>=0.6,<3",
         "pydantic>=2.7,<3",
         "pyyaml>=6",
         "click>=8.1",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from tfx.components import ExampleValidator, Pusher, StatisticsGen, Trainer
 from tfx.components import Transform as TfxTransform
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata, pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2, transform_pb2
@@ -19,6 +20,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 
 from components.evaluate.baseline import LastBlessedOtherModel
 from components.evaluate.gate import ReleaseEvaluator, eval_config
+from components.evaluate.released import LastReleased
 from components.ingest.component import Ingest
 from components.ingest.executor import custom_config
 from components.ingest.files import sources
@@ -48,7 +50,7 @@ def create_pipeline(
     experiment: Experiment,
     *,
     pipeline_root: str,
-    metadata_path: str,
+    metadata_path: str | None,
     push_directory: str,
     beam_args: Sequence[str],
     only_tune: bool = False,
@@ -58,7 +60,8 @@ def create_pipeline(
     Args:
         experiment: the experiment, checked.
         pipeline_root: folder of the nodes' outputs.
-        metadata_path: sqlite file of the ML Metadata store.
+        metadata_path: sqlite file of the ML Metadata store; None where the orchestrator keeps its
+            own, as on Kubeflow.
         push_directory: where a blessed model goes, in a folder named by its version.
         beam_args: Beam's engine and its options.
         only_tune: whether to end at the Tuner.
@@ -121,12 +124,18 @@ def create_pipeline(
         custom_config={TRAIN_KEY: node_configs.train_config(experiment).to_json()},
     ).with_id(TRAIN)
     model = trainer.outputs["model"]
-    last_blessed = Resolver(
-        strategy_class=LastBlessedOtherModel,
-        candidate=model,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
-    ).with_id(LAST_BLESSED)
+    last_blessed: BaseNode
+    if metadata_path is None:
+        # No resolver of ours runs there, see components.evaluate.released.
+        last_blessed = LastReleased(push_directory=push_directory)
+    else:
+        last_blessed = Resolver(
+            strategy_class=LastBlessedOtherModel,
+            candidate=model,
+            model=Channel(type=Model),
+            model_blessing=Channel(type=ModelBlessing),
+        )
+    last_blessed = last_blessed.with_id(LAST_BLESSED)
     evaluator = ReleaseEvaluator(
         examples=examples,
         model=model,
@@ -149,6 +158,8 @@ def create_pipeline(
         pipeline_root=pipeline_root,
         components=[*prepared, *([tuner] if tuner else []), *([] if only_tune else judged)],
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(metadata_path),
+        metadata_connection_config=(
+            metadata.sqlite_metadata_connection_config(metadata_path) if metadata_path else None
+        ),
         beam_pipeline_args=list(beam_args),
     )

@@ -1,24 +1,40 @@
-"""Runs an experiment's pipeline on this machine: LocalDagRunner or BeamDagRunner over sqlite."""
+"""Runs an experiment's pipeline on this machine: LocalDagRunner or BeamDagRunner over sqlite.
+
+As a script, for TFX's own command line, it runs the experiment that ``RONDO_EXPERIMENT`` names.
+"""
 
 import dataclasses
 import json
 import os
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+from components.errors import UserError
 from components.evaluate.gate import RELEASE
+from components.ingest.files import check_heads
 from components.tune.results import SEARCH, SearchResult
 from components.validate.gate import REPORT
-from pipeline import dag, dead_runs
-from pipeline.experiment import Experiment
+from pipeline import dag, dead_runs, environment, runs
+from pipeline.experiment import Experiment, ExperimentError
 from pipeline.lineage import NodeRecord, run_nodes
+from pipeline.node_configs import ingest_config
 from pipeline.observer import Interrupted, NodeRun, Observation, observed
 from pipeline.runs import RunRecord
 from pipeline.stack import LOCAL_BEAM_ARGS
-from pipeline.workspace import Workspace, newest_model, restore_model
+from pipeline.workspace import (
+    DEFAULT_HOME,
+    Workspace,
+    WorkspaceError,
+    locked,
+    newest_model,
+    restore_model,
+    workspace,
+)
 
 ORCHESTRATORS = {"local": LocalDagRunner, "beam": BeamDagRunner}
 
@@ -71,7 +87,14 @@ def run(
 
 
 def complete_record(record: RunRecord, place: Workspace, observation: Observation) -> None:
-    """Fills in what the run's nodes wrote: verdict, warnings, folders, the model that is served."""
+    """Fills in the run's nodes and what they wrote: verdict, warnings, folders, the served model.
+
+    The state of a run that nothing stopped is the verdict's.
+    """
+    record.nodes = [
+        {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
+        for node in observation.nodes
+    ]
     nodes = run_nodes(place.metadata, observation.run_id) if observation.run_id else {}
     for key, node, output in (
         ("examples", dag.INGEST, "examples"),
@@ -95,6 +118,8 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
         if record.verdict["blessed"]:
             record.restored = _restore(place, nodes)
     record.model = newest_model(place)
+    if observation.failure is None:
+        record.state = "blessed" if record.verdict and record.verdict["blessed"] else "refused"
 
 
 def _output(nodes: dict[str, NodeRecord], node: str, output: str) -> str | None:
@@ -106,3 +131,52 @@ def _restore(place: Workspace, nodes: dict[str, NodeRecord]) -> bool:
     pushed = nodes[dag.PUSH].outputs.get("pushed_model", []) if dag.PUSH in nodes else []
     destination = pushed[0].properties.get("pushed_destination") if pushed else None
     return bool(destination) and restore_model(place, Path(str(destination)).name, pushed[0].uri)
+
+
+def main() -> None:
+    """Runs the experiment that the environment names, under ``runs/``, and records the run.
+
+    TFX's ``tfx pipeline create`` calls this too, with a runner that runs nothing; then nothing is
+    recorded.
+
+    Raises:
+        SystemExit: a node failed, or the model was refused; says why.
+    """
+    file, experiment = environment.named_experiment()
+    if "://" not in experiment.data.path:
+        check_heads(ingest_config(experiment))
+    place = workspace(DEFAULT_HOME, experiment.name)
+    started: list[tuple[RunRecord, Path]] = []
+
+    def listener(node: NodeRun) -> None:
+        if not started:
+            started.append(runs.start(place, experiment, file, ()))
+        print(f"{node.node}: {node.state}", flush=True)
+
+    with locked(place):
+        runs.mark_killed(place)
+        dead_runs.clear(place)
+        clock = time.perf_counter()
+        observation = run(experiment, place, listener)
+        if not started:
+            if observation.failure is not None:
+                raise observation.failure
+            return
+        ((record, folder),) = started
+        record.seconds = round(time.perf_counter() - clock, 1)
+        complete_record(record, place, observation)
+        if observation.failure is not None:
+            stopped = isinstance(observation.failure, Interrupted)
+            record.state = "interrupted" if stopped else "failed"
+            record.message = str(observation.failure)
+        runs.write(record, folder)
+    if record.state != "blessed":
+        sys.exit(f"{experiment.name}: {record.state} {record.message or ''} (see `rondo runs`)")
+    print(f"{experiment.name}: blessed; the model is in {record.model}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (UserError, ExperimentError, WorkspaceError) as error:
+        sys.exit(str(error))

@@ -19,7 +19,7 @@ from tfx.utils import path_utils, proto_utils
 
 from components.evaluate.metric import ReleaseMetric
 from components.spec import EvaluateConfig
-from models.export import read_about
+from models.export import ABOUT, read_about
 
 RELEASE = "release.json"
 CANDIDATE, BLESSED = "candidate", "last_blessed"
@@ -116,13 +116,11 @@ class ReleaseExecutor(executor.Executor):
         skipped = None
         if input_dict.get("baseline_model"):
             blessed = artifact_utils.get_single_instance(input_dict["baseline_model"])
-            reason = not fileio.isdir(blessed.uri) and "its folder is gone"
-            reason = reason or incomparable(
-                *(
-                    read_about(path_utils.serving_model_path(artifact.uri))
-                    for artifact in (model, blessed)
-                )
-            )
+            ours, theirs = (path_utils.serving_model_path(found.uri) for found in (model, blessed))
+            if fileio.exists(os.path.join(theirs, ABOUT)):
+                reason = incomparable(read_about(ours), read_about(theirs))
+            else:
+                reason = "no model is there (none was released before, or it was removed)"
             if reason:
                 skipped = f"not compared with the last blessed model ({blessed.uri}): {reason}"
                 del input_dict["baseline_model"]

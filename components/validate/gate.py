@@ -11,12 +11,12 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
+from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
 from components.errors import DataError
 from components.ingest.executor import SUMMARY
 from components.spec import SPLITS, GateConfig
-from components.validate.artifacts import DataReport
 from models.options import LabelCount
 
 REPORT = "report.json"
@@ -65,10 +65,12 @@ def check(
 def DataGate(
     examples: InputArtifact[Examples],
     anomalies: InputArtifact[ExampleAnomalies],
-    report: OutputArtifact[DataReport],
+    report: OutputArtifact[File],
     config: Parameter[str],
 ):
     """Stops at unusable data and writes ``report.json``; ``config`` is a ``GateConfig`` as JSON."""
+    # A File and no type of our own: Kubeflow's containers find only TFX's types, or a class that
+    # stands at the top of a package.
     with fileio.open(os.path.join(examples.uri, SUMMARY)) as file:
         counts = json.load(file)["labels"]
     labels = {
@@ -82,5 +84,6 @@ def DataGate(
             found[split] = anomalies_pb2.Anomalies.FromString(file.read())
     warnings = check(GateConfig.model_validate_json(config), labels, found)
     rows = {split: sum(count.rows for count in by.values()) for split, by in labels.items()}
+    fileio.makedirs(report.uri)
     with fileio.open(os.path.join(report.uri, REPORT), "w") as file:
         file.write(json.dumps({"rows": rows, "warnings": warnings}, indent=1))

@@ -33,5 +33,6 @@ def schema_of(config: SchemaConfig) -> schema_pb2.Schema:
 def ExperimentSchema(schema: OutputArtifact[Schema], config: Parameter[str]):
     """Writes the experiment's schema; ``config`` is a ``SchemaConfig`` as JSON."""
     content = text_format.MessageToString(schema_of(SchemaConfig.model_validate_json(config)))
+    fileio.makedirs(schema.uri)
     with fileio.open(os.path.join(schema.uri, "schema.pbtxt"), "w") as file:
         file.write(content)

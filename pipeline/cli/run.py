@@ -186,19 +186,15 @@ def _run(
     display = RunDisplay(console, reasons)
     with display.shown():
         observation = local_runner.run(experiment, place, display.node, orchestrator, only_tune)
-    record.nodes = [
-        {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
-        | ({"why": reasons.get(node.node, [])} if node.state != "cached" else {})
-        for node in observation.nodes
-    ]
-    record.epochs = display.epochs
     if observation.failure is not None:
         _stopped(record, observation.failure)
     local_runner.complete_record(record, place, observation)
+    for node in record.nodes:
+        if node["state"] != "cached":
+            node["why"] = reasons.get(node["node"], [])
+    record.epochs = display.epochs
     if observation.failure is None and only_tune:
         record.state = "tuned"
-    elif observation.failure is None:
-        record.state = "blessed" if record.verdict and record.verdict["blessed"] else "refused"
     return observation.failure
 
 

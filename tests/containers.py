@@ -1,0 +1,135 @@
+"""Runs a compiled pipeline as a cluster would: each task by its container's command, in order.
+
+Everything comes from the YAML.  What a cluster's backend does around a container is done here:
+``{{$}}`` becomes the ExecutorInput, whose inputs are what the tasks before it wrote, and what a
+container says of its outputs is read from its output file.  ``python`` is the interpreter that
+runs the tests, and an image is nothing but a name.
+"""
+
+import graphlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+INPUT = "{{$}}"
+Artifacts = dict[str, list[dict[str, Any]]]
+
+
+class Done(NamedTuple):
+    """What the tasks wrote, and the commands that ran."""
+
+    outputs: dict[str, Artifacts]
+    commands: list[list[str]]
+
+
+def run_compiled(file: Path, root: Path) -> Done:
+    """Runs the tasks of a compiled pipeline; their outputs go under ``root``."""
+    spec = yaml.safe_load(file.read_text(encoding="utf-8"))
+    executors = spec["deploymentSpec"]["executors"]
+    tasks = spec["root"]["dag"]["tasks"]
+    done = Done({}, [])
+    waits = {name: task.get("dependentTasks", []) for name, task in tasks.items()}
+    for name in graphlib.TopologicalSorter(waits).static_order():
+        component = spec["components"][tasks[name]["componentRef"]["name"]]
+        executor = executors[component["executorLabel"]]
+        inputs = _inputs(tasks[name].get("inputs", {}), done.outputs)
+        done.outputs[name] = (
+            _run_container(name, executor["container"], component, inputs, root / name, done)
+            if "container" in executor
+            else _without_container(executor, component, root / name)
+        )
+    return done
+
+
+def _inputs(given: dict[str, Any], outputs: dict[str, Artifacts]) -> dict[str, Any]:
+    artifacts, parameters = {}, {}
+    for key, source in given.get("artifacts", {}).items():
+        output = source["taskOutputArtifact"]
+        found = outputs[output["producerTask"]].get(output["outputArtifactKey"], [])
+        artifacts[key] = {"artifacts": found}
+    for key, source in given.get("parameters", {}).items():
+        parameters[key] = source["runtimeValue"]["constant"]
+    return {"artifacts": artifacts, "parameterValues": parameters}
+
+
+def _new_artifacts(component: dict[str, Any], folder: Path) -> Artifacts:
+    return {
+        key: [
+            {
+                "name": f"{folder.name}/{key}",
+                "uri": str(folder / key),
+                "type": definition["artifactType"],
+                "metadata": definition.get("metadata", {}),
+            }
+        ]
+        for key, definition in component.get("outputDefinitions", {}).get("artifacts", {}).items()
+    }
+
+
+def _run_container(
+    name: str,
+    container: dict[str, Any],
+    component: dict[str, Any],
+    inputs: dict[str, Any],
+    folder: Path,
+    done: Done,
+) -> Artifacts:
+    outputs = _new_artifacts(component, folder)
+    said = folder / "executor_output.json"
+    executor_input = json.dumps(
+        {
+            "inputs": inputs,
+            "outputs": {
+                "artifacts": {key: {"artifacts": found} for key, found in outputs.items()},
+                "outputFile": str(said),
+            },
+        }
+    )
+    hook = container.get("lifecycle", {}).get("preCacheCheck")
+    for step in [hook, container] if hook else [container]:
+        command = [*step["command"], *step.get("args", [])]
+        done.commands.append(command)
+        _call(name, [part.replace(INPUT, executor_input) for part in command], folder)
+        _update(outputs, said)
+    return outputs
+
+
+def _call(name: str, command: list[str], folder: Path) -> None:
+    assert command[0] == "python", command
+    folder.mkdir(parents=True, exist_ok=True)
+    finished = subprocess.run(
+        [sys.executable, *command[1:]],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{name}: {command[:3]}\n{finished.stdout[-6000:]}"
+
+
+def _update(outputs: Artifacts, said: Path) -> None:
+    written = json.loads(said.read_text(encoding="utf-8")).get("artifacts", {})
+    for key, found in written.items():
+        (artifact,) = found["artifacts"]
+        outputs[key][0] |= {
+            field: artifact[field] for field in ("uri", "metadata") if field in artifact
+        }
+
+
+def _without_container(
+    executor: dict[str, Any], component: dict[str, Any], folder: Path
+) -> Artifacts:
+    """An importer hands on what it names; a resolver finds nothing on a first run."""
+    if "resolver" in executor:
+        return {}
+    (found,) = _new_artifacts(component, folder).values()
+    (key,) = component["outputDefinitions"]["artifacts"]
+    return {key: [found[0] | {"uri": executor["importer"]["artifactUri"]["constant"]}]}
