@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from models.options import AnyFeature, AnyTask, Options
+from models.lookup import defined_names, module_names
+from models.options import AnyFeature, AnyTask, Options, did_you_mean
+from models.raw import Raw
 from models.search_space import Dimension, TuneOptions
 from models.spec import NetworkOptions, TrainingOptions
 
@@ -24,6 +26,7 @@ TRANSFORM_KEY, TUNE_KEY, TRAIN_KEY = "transform", "tune", "train"
 RESUME = ".resume"
 """Folder beside a node's outputs of what a killed execution had done; removed once one is complete.
 """
+READERS = "components.ingest.readers"
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -142,13 +145,29 @@ def with_grouped_split(data: object) -> object:
     return data
 
 
+def reader_module(data_format: str) -> str:
+    """Dotted module of a reader: of ours by name, or the format itself if it is dotted.
+
+    Raises:
+        LookupError: a dotted path names no reader.
+    """
+    if "." not in data_format:
+        return f"{READERS}.{data_format}"
+    lacking = {"PATTERNS", "rows"} - defined_names(data_format)
+    if lacking:
+        raise LookupError(f"module {data_format!r} defines no {' and no '.join(sorted(lacking))}")
+    return data_format
+
+
 class DataOptions(Options):
     """Where the rows are and how they split.
 
     Attributes:
         path: file, glob, or folder (with the format's files in it); a relative path starts at the
             experiment file's folder.
-        format: ``csv`` (with a header) or ``jsonl`` (an object a line); ``.gz`` is unpacked.
+        format: ``csv`` (with a header), ``jsonl`` (an object a line), ``aligned`` (the files of a
+            folder, line by line together), or the dotted path of a reader of one's own; ``.gz`` is
+            unpacked.
         delimiter: of csv.
         group: column whose equal values belong together (a document, a patient): kept in one
             split (``split: {by: group}`` is then the default), resampled together when a
@@ -157,10 +176,26 @@ class DataOptions(Options):
     """
 
     path: str
-    format: Literal["csv", "jsonl"]
+    format: str
     delimiter: str = Field(",", min_length=1, max_length=1)
     group: str | None = None
     split: AnySplit = SplitByHash()
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, data_format: str) -> str:
+        known = module_names(READERS)
+        if "." in data_format:
+            try:
+                reader_module(data_format)
+            except LookupError as error:
+                raise ValueError(str(error)) from error
+        elif data_format not in known:
+            raise ValueError(
+                f"{data_format!r} came; allowed: {', '.join(known)}, or a reader's dotted path"
+                + did_you_mean(data_format, known)
+            )
+        return data_format
 
     @model_validator(mode="before")
     @classmethod
@@ -209,45 +244,28 @@ class ReleaseOptions(Options):
         return self
 
 
-class Column(Options):
-    """A column to read.
-
-    Attributes:
-        column: where it stands.
-        raw_type: what it holds.
-        empty_is_a_value: whether an empty field counts as text (else as missing).
-        missing: what a missing field becomes; a row without it is an error if None.
-    """
-
-    column: str
-    raw_type: Literal["string", "float"]
-    empty_is_a_value: bool = False
-    missing: str | float | None = None
-
-
 class IngestConfig(Options):
     """What ingest reads of an experiment.
 
     Attributes:
         data: the data options, with an absolute path.
-        columns: by feature name.
-        label: column of the label.
+        features: by name, with the options that reading depends on.
+        task: likewise.
         contents: hash of each local file, by path; none of remote ones.
         code: hash of the code that runs.
     """
 
     data: DataOptions
-    columns: dict[str, Column]
-    label: str
+    features: dict[str, AnyFeature]
+    task: AnyTask
     contents: dict[str, str] = {}
     code: str
 
 
 class SchemaConfig(Options):
-    """What the schema is derived from."""
+    """What the schema is derived from: the form of each raw feature, the label among them."""
 
-    columns: dict[str, Column]
-    label: str
+    raw: dict[str, Raw]
     grouped: bool
     code: str
 

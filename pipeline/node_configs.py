@@ -6,7 +6,6 @@ Together with a node's inputs, its share is its cache key.
 from components.fingerprint import code_hash
 from components.ingest.files import content_hashes
 from components.spec import (
-    Column,
     EvaluateConfig,
     GateConfig,
     IngestConfig,
@@ -14,42 +13,34 @@ from components.spec import (
     TrainConfig,
     TransformConfig,
     TuneConfig,
+    reader_module,
 )
+from models.lookup import cell_module
 from models.options import slice_module
 from models.search_space import Dimension, space_of
 from pipeline.experiment import Experiment
 
 
-def columns(experiment: Experiment) -> dict[str, Column]:
-    """The columns that the features read, by feature name."""
-    return {
-        name: Column(
-            column=options.column or name,
-            raw_type=options.raw_type,
-            empty_is_a_value=options.empty_is_a_value,
-            missing=options.missing,
-        )
-        for name, options in experiment.features.items()
-    }
-
-
 def ingest_config(experiment: Experiment) -> IngestConfig:
     """What ingest reads."""
-    reader = f"components.ingest.{experiment.data.format}"
+    reader = reader_module(experiment.data.format)
+    kinds = sorted({options.kind for options in experiment.features.values()})
+    slices = [slice_module("features", kind) for kind in kinds]
+    slices.append(slice_module("tasks", experiment.task.kind))
     return IngestConfig(
         data=experiment.data,
-        columns=columns(experiment),
-        label=experiment.task.label,
+        features={name: options.for_reading() for name, options in experiment.features.items()},
+        task=experiment.task.for_reading(),
         contents=content_hashes(experiment.data),
-        code=code_hash(["components.ingest.executor", reader]),
+        code=code_hash(["components.ingest.executor", reader, *slices]),
     )
 
 
 def schema_config(experiment: Experiment) -> SchemaConfig:
     """What the schema is derived from."""
+    raw = {name: options.raw for name, options in experiment.features.items()}
     return SchemaConfig(
-        columns=columns(experiment),
-        label=experiment.task.label,
+        raw=raw | {experiment.task.label: experiment.task.raw},
         grouped=experiment.data.group is not None,
         code=code_hash(["components.validate.schema"]),
     )
@@ -121,7 +112,7 @@ def _space(experiment: Experiment) -> dict[str, Dimension]:
 def _network_modules(experiment: Experiment) -> list[str]:
     network = experiment.network
     own = [network.build_model.rpartition(".")[0]] if network.build_model else []
-    return [f"models.cells.{network.cell}", *own, *_graphs(experiment)]
+    return [cell_module(network.cell), *own, *_graphs(experiment)]
 
 
 def _graphs(experiment: Experiment) -> list[str]:

@@ -44,7 +44,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     config = TuneConfig.model_validate_json(fn_args.custom_config[TUNE_KEY])
     learnt = TftLearnt(tft.TFTransformOutput(fn_args.transform_graph_path))
     # Rows are read when a trial needs them: the chief trains nothing.
-    data = functools.cache(lambda: load(fn_args, config.task))
+    data = functools.cache(lambda: load(fn_args))
     epochs = config.tune.epochs or config.training.epochs
     tuner = TrialRunner(
         oracle=make_oracle(config.tune, epochs),

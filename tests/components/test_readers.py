@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.errors import DataError
-from components.ingest import csv, jsonl
+from components.ingest.readers import csv, jsonl
 from components.ingest.rows import MAX_FIELD_BYTES, Row
 from components.spec import DataOptions
 

@@ -10,13 +10,20 @@ from hypothesis import strategies as st
 
 from components.ingest.rows import BadRow, Row, example_of, hash_position, split_of
 from components.spec import (
-    Column,
     DataOptions,
     IngestConfig,
     SplitByColumn,
     SplitByFiles,
     SplitByHash,
 )
+from models.features.categorical import Options as Categorical
+from models.features.numeric import Options as Numeric
+from models.features.series import Options as Series
+from models.features.text import Options as Text
+from models.features.tokens import Options as Tokens
+from models.options import FeatureOptions, TaskOptions
+from models.tasks.classify import Options as Classify
+from models.tasks.tag import Options as Tag
 
 KEYS = 20_000
 
@@ -25,13 +32,20 @@ def data(**fields: Any) -> DataOptions:
     return DataOptions(path="/data/rows.csv", format="csv", **fields)
 
 
-def config(columns: dict[str, Column] | None = None, **fields: Any) -> IngestConfig:
-    columns = columns or {"review": Column(column="text", raw_type="string")}
-    return IngestConfig(data=data(**fields), columns=columns, label="label", code="")
+STRICT = Categorical(kind="categorical", column="text")
+
+
+def config(
+    features: dict[str, FeatureOptions] | None = None,
+    task: TaskOptions = Classify(kind="classify", label="label"),
+    **fields: Any,
+) -> IngestConfig:
+    features = features or {"review": STRICT}
+    return IngestConfig(data=data(**fields), features=features, task=task, code="")
 
 
 def number(missing: float | None = None) -> IngestConfig:
-    return config({"price": Column(column="price", raw_type="float", missing=missing)})
+    return config({"price": Numeric(kind="numeric", missing=missing)})
 
 
 def example(fields: dict[str, Any], given_config: IngestConfig):
@@ -185,7 +199,7 @@ def test_missing_text_is_bad_or_replaced() -> None:
     for fields, came in (({}, "is absent"), ({"text": None}, "is empty")):
         with pytest.raises(BadRow, match=rf"field 'text' {came} .*`missing:`"):
             example(fields, config())
-    replaced = config({"review": Column(column="text", raw_type="string", missing="n/a")})
+    replaced = config({"review": Categorical(kind="categorical", column="text", missing="n/a")})
     for fields in ({}, {"text": None}, {"text": ""}):
         with pytest.raises(BadRow, match=r"field 'text' is .*`missing:`"):
             example(fields, config())
@@ -194,7 +208,7 @@ def test_missing_text_is_bad_or_replaced() -> None:
 
 
 def test_an_empty_text_may_be_a_value() -> None:
-    column = Column(column="text", raw_type="string", empty_is_a_value=True)
+    column = Text(kind="text", column="text")
     assert example({"text": ""}, config({"review": column})).values == {"review": ""}
     for fields in ({}, {"text": None}):
         with pytest.raises(BadRow, match=r"`missing:`"):
@@ -256,8 +270,8 @@ def test_missing_numbers_are_bad_or_replaced() -> None:
 )
 def test_any_row_becomes_an_example_or_is_bad(fields: dict[str, Any]) -> None:
     columns = {
-        "review": Column(column="text", raw_type="string"),
-        "price": Column(column="price", raw_type="float", missing=0.0),
+        "review": STRICT,
+        "price": Numeric(kind="numeric", missing=0.0),
     }
     try:
         came = example_of(Row(2, fields), "all", config(columns))

@@ -203,12 +203,13 @@ def test_own_feature_kind_beside_the_file(tmp_path: Path) -> None:
     kind.mkdir(parents=True)
     (kind.parent / "__init__.py").touch()
     (kind / "__init__.py").write_text(
-        "from typing import ClassVar, Literal\n"
+        "from typing import Literal\n"
         "from models.options import FeatureOptions\n"
+        "from models.raw import Raw\n"
         "class Options(FeatureOptions):\n"
-        "    raw_type: ClassVar[str] = 'string'\n"
-        "    is_sequence: ClassVar[bool] = False\n"
         "    kind: Literal['my_package.my_feature']\n"
+        "    @property\n"
+        "    def raw(self): return Raw(dtype='string')\n"
     )
     (kind / "graph.py").touch()
     file = tmp_path / "sub" / "e.yaml"

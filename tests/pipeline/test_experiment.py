@@ -210,7 +210,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "feature without kind": (
         changed("{kind: text}", "{max_length: 3}"),
-        "6: features.review: state its kind: {kind: text, ...}",
+        "6: features.review: state its kind: {kind: NAME, ...}, with one of categorical, numeric",
     ),
     "unknown kind": (
         changed("kind: text", "kind: texts"),
@@ -467,17 +467,18 @@ def test_what_an_override_replaces_has_its_line_no_more(mistakes: Checker) -> No
 
 
 USERS_SLICE = """
-from typing import ClassVar
-
 from pydantic import Field
 
 from models.options import FeatureOptions
+from models.raw import Raw
 
 
 class Options(FeatureOptions):
-    raw_type: ClassVar[str] = "string"
-
     stride: int = Field(2, ge=1)
+
+    @property
+    def raw(self) -> Raw:
+        return Raw(dtype="string")
 """
 
 

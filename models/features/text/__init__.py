@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from models.options import FeatureOptions
+from models.raw import Raw
 
 
 class Options(FeatureOptions):
@@ -21,7 +22,6 @@ class Options(FeatureOptions):
         strip_tags: replaces ``<...>`` markup by a blank first.
     """
 
-    raw_type: ClassVar[str] = "string"
     empty_is_a_value: ClassVar[bool] = True
 
     max_length: int = Field(256, ge=1, le=100_000)
@@ -31,3 +31,7 @@ class Options(FeatureOptions):
     lower: bool = True
     strip_tags: bool = False
     missing: str | None = None
+
+    @property
+    def raw(self) -> Raw:
+        return Raw(dtype="string")
