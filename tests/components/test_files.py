@@ -216,3 +216,14 @@ def test_content_hashes_see_an_edit_of_the_same_size_and_second(tmp_path: Path) 
     path.write_text('{"label": 1}')
     os.utime(path, ns=(2, 2))
     assert content_hashes(data) != before and list(before) == [str(path)]
+
+
+def test_content_hashes_see_an_edit_beside_the_named_file(tmp_path: Path) -> None:
+    for name in ("seq.in", "seq.out"):
+        (tmp_path / name).write_text("a b\n")
+    data = DataOptions(path=str(tmp_path / "seq.in"), format="aligned")
+    before = content_hashes(data)
+    assert list(before) == [str(tmp_path / "seq.in"), str(tmp_path / "seq.out")]
+    (tmp_path / "seq.out").write_text("O B\n")
+    os.utime(tmp_path / "seq.out", ns=(2, 2))
+    assert content_hashes(data) != before

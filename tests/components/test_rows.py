@@ -37,10 +37,11 @@ STRICT = Categorical(kind="categorical", column="text")
 
 def config(
     features: dict[str, FeatureOptions] | None = None,
-    task: TaskOptions = Classify(kind="classify", label="label"),
+    task: TaskOptions | None = None,
     **fields: Any,
 ) -> IngestConfig:
     features = features or {"review": STRICT}
+    task = task or Classify(kind="classify", label="label")
     return IngestConfig(data=data(**fields), features=features, task=task, code="")
 
 
@@ -282,3 +283,47 @@ def test_any_row_becomes_an_example_or_is_bad(fields: dict[str, Any]) -> None:
     assert came.label
     assert isinstance(came.values["review"], str)
     assert math.isfinite(came.values["price"])
+
+
+WORDS = {"words": Tokens(kind="tokens", delimiter=" ")}
+TAG = Tag(kind="tag", label="tags", aligned_with="words")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"words": ["to", "Rome"], "tags": ["O", "B-city"]}, {"words": "to Rome", "tags": "O B-city"}],
+    ids=["jsonl", "csv"],
+)
+def test_every_step_has_its_label(fields: dict[str, Any]) -> None:
+    row = example_of(Row(2, fields), "all", config(WORDS, TAG))
+    assert row.values == {"words": ["to", "Rome"]} and row.label == ["O", "B-city"]
+    assert list(TAG.counted(row.label)) == ["O", "B-city"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["O"], "'words' has 2 steps, but column 'tags' has 1 labels; every step has one"),
+        (["O", "O", "O"], "'words' has 2 steps, but column 'tags' has 3 labels"),
+        ([], "'tags' is empty"),
+        ("  ", "'tags' is empty"),
+        (None, "'tags' is empty"),
+        (["O", ""], "'tags' has an empty label"),
+        (["O", "a\nb"], "'tags' is 'a.*nb', and a label is one line"),
+        (7, "'tags': a int came, where a list of strings is read"),
+    ],
+    ids=str,
+)
+def test_labels_that_do_not_fit_the_steps_are_bad(labels: object, message: str) -> None:
+    row = Row(2, {"words": ["to", "Rome"], "tags": labels})
+    with pytest.raises(BadRow, match=message):
+        example_of(row, "all", config(WORDS, TAG))
+
+
+def test_a_series_is_classified_by_its_row() -> None:
+    wave = {"wave": Series(kind="series", depth=2)}
+    assert example({"wave": [[1, 2], [3, 4.5]]}, config(wave)).values == {
+        "wave": [[1.0, 2.0], [3.0, 4.5]]
+    }
+    with pytest.raises(BadRow, match=r"field 'wave\[1\]': 1 numbers came"):
+        example({"wave": [[1, 2], [3]]}, config(wave))

@@ -185,3 +185,20 @@ def test_every_feature_has_one_value_in_every_row() -> None:
         assert not feature.shape.dim
         assert feature.presence.min_fraction == 1.0
         assert feature.presence.min_count == 1
+
+
+def test_sequences_are_stated_as_ragged_with_at_least_a_step() -> None:
+    raw = {
+        "words": Raw(dtype="string", shape=(None,)),
+        "wave": Raw(dtype="float", shape=(None, 3)),
+        "price": Raw(dtype="float"),
+    }
+    made = schema_of(SchemaConfig(raw=raw, grouped=False, code=""))
+    features = {feature.name: feature for feature in made.feature}
+    assert features["words"].value_count.min == 1 and features["wave"].value_count.min == 3
+    assert not features["words"].HasField("shape") and features["price"].HasField("shape")
+    stated = made.tensor_representation_group[""].tensor_representation
+    assert set(stated) == {"words", "wave"}
+    assert list(stated["words"].ragged_tensor.feature_path.step) == ["words"]
+    assert not stated["words"].ragged_tensor.partition
+    assert [part.uniform_row_length for part in stated["wave"].ragged_tensor.partition] == [3]

@@ -119,7 +119,7 @@ class Options(TaskOptions):
                 )
                 more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
                 warnings.append(
-                    f"the {split} split has labels that the train split lacks, on {steps} steps: "
+                    f"the {split} split has labels that the train split lacks ({steps} times): "
                     f"{named}{more}; {means}"
                 )
         return errors, warnings
