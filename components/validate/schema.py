@@ -27,20 +27,25 @@ def schema_of(config: SchemaConfig) -> schema_pb2.Schema:
         feature.presence.min_count = 1
         if form.is_sequence:
             feature.value_count.min = math.prod(form.inner)
-            _represent_as_ragged(schema, name, form)
         else:
             feature.shape.SetInParent()
+        # TFX infers tensors for all features or for none, so that the scalars' are stated too.
+        _represent(schema.tensor_representation_group[""], name, form)
     return schema
 
 
-def _represent_as_ragged(schema: schema_pb2.Schema, name: str, form: Raw) -> None:
-    """States ``[batch, (time), *inner]``; TFX infers the others' tensors from their features."""
-    representations = schema.tensor_representation_group[""].tensor_representation
-    ragged = representations[name].ragged_tensor
-    ragged.feature_path.step.append(name)
-    for size in form.inner:
-        ragged.partition.add(uniform_row_length=size)
-    ragged.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
+def _represent(group: schema_pb2.TensorRepresentationGroup, name: str, form: Raw) -> None:
+    """States how a feature becomes a tensor: ``[batch]`` or ragged ``[batch, (time), *inner]``."""
+    representation = group.tensor_representation[name]
+    if form.is_sequence:
+        ragged = representation.ragged_tensor
+        ragged.feature_path.step.append(name)
+        for size in form.inner:
+            ragged.partition.add(uniform_row_length=size)
+        ragged.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
+    else:
+        representation.dense_tensor.column_name = name
+        representation.dense_tensor.shape.SetInParent()
 
 
 @component

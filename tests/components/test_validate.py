@@ -198,7 +198,9 @@ def test_sequences_are_stated_as_ragged_with_at_least_a_step() -> None:
     assert features["words"].value_count.min == 1 and features["wave"].value_count.min == 3
     assert not features["words"].HasField("shape") and features["price"].HasField("shape")
     stated = made.tensor_representation_group[""].tensor_representation
-    assert set(stated) == {"words", "wave"}
+    assert set(stated) == set(features)
+    assert stated["price"].dense_tensor.column_name == "price"
+    assert stated["price"].dense_tensor.HasField("shape")
     assert list(stated["words"].ragged_tensor.feature_path.step) == ["words"]
     assert not stated["words"].ragged_tensor.partition
     assert [part.uniform_row_length for part in stated["wave"].ragged_tensor.partition] == [3]
