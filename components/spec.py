@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from models.lookup import defined_names, module_names
-from models.options import AnyFeature, AnyTask, Options, did_you_mean
+from components.ingest.readers import reader_problem
+from models.options import AnyFeature, AnyTask, Options
 from models.raw import Raw
 from models.search_space import Dimension, TuneOptions
 from models.spec import NetworkOptions, TrainingOptions
@@ -26,7 +26,6 @@ TRANSFORM_KEY, TUNE_KEY, TRAIN_KEY = "transform", "tune", "train"
 RESUME = ".resume"
 """Folder beside a node's outputs of what a killed execution had done; removed once one is complete.
 """
-READERS = "components.ingest.readers"
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -145,20 +144,6 @@ def with_grouped_split(data: object) -> object:
     return data
 
 
-def reader_module(data_format: str) -> str:
-    """Dotted module of a reader: of ours by name, or the format itself if it is dotted.
-
-    Raises:
-        LookupError: a dotted path names no reader.
-    """
-    if "." not in data_format:
-        return f"{READERS}.{data_format}"
-    lacking = {"PATTERNS", "rows"} - defined_names(data_format)
-    if lacking:
-        raise LookupError(f"module {data_format!r} defines no {' and no '.join(sorted(lacking))}")
-    return data_format
-
-
 class DataOptions(Options):
     """Where the rows are and how they split.
 
@@ -184,17 +169,9 @@ class DataOptions(Options):
     @field_validator("format")
     @classmethod
     def _known_format(cls, data_format: str) -> str:
-        known = module_names(READERS)
-        if "." in data_format:
-            try:
-                reader_module(data_format)
-            except LookupError as error:
-                raise ValueError(str(error)) from error
-        elif data_format not in known:
-            raise ValueError(
-                f"{data_format!r} came; allowed: {', '.join(known)}, or a reader's dotted path"
-                + did_you_mean(data_format, known)
-            )
+        problem = reader_problem(data_format)
+        if problem:
+            raise ValueError(problem)
         return data_format
 
     @model_validator(mode="before")

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 
 import keras
 
+from models.dotted import cell_module
 from models.features.analyzers import Learnt
 from models.layers.sequence import POOLINGS, BesideSteps, ReverseSequence, Sequence
-from models.lookup import cell_module
 from models.options import FeatureOptions, TaskOptions, graph_module
 from models.spec import NetworkOptions, TrainingOptions
 

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from models.dotted import function_problem
-from models.lookup import cell_names, defined_names
+from models.dotted import cell_names, function_problem
 from models.options import Options, did_you_mean
 
 Pooling = Literal["last", "mean", "max"]
@@ -57,12 +56,9 @@ class NetworkOptions(Options):
     @classmethod
     def _known_cell(cls, cell: str) -> str:
         if "." in cell:
-            try:
-                defined = defined_names(cell)
-            except LookupError as error:
-                raise ValueError(str(error)) from error
-            if "layer" not in defined:
-                raise ValueError(f"module {cell!r} defines no function named layer")
+            problem = function_problem(f"{cell}.layer")
+            if problem:
+                raise ValueError(problem)
         elif cell not in cell_names():
             raise ValueError(
                 f"unknown cell {cell!r}; allowed: {', '.join(cell_names())}, or a module's dotted "

@@ -5,6 +5,7 @@ Together with a node's inputs, its share is its cache key.
 
 from components.fingerprint import code_hash
 from components.ingest.files import content_hashes
+from components.ingest.readers import reader_module
 from components.spec import (
     EvaluateConfig,
     GateConfig,
@@ -13,9 +14,8 @@ from components.spec import (
     TrainConfig,
     TransformConfig,
     TuneConfig,
-    reader_module,
 )
-from models.lookup import cell_module
+from models.dotted import cell_module
 from models.options import slice_module
 from models.search_space import Dimension, space_of
 from pipeline.experiment import Experiment

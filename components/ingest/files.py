@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
 from components.errors import DataError
+from components.ingest.readers import reader_module
 from components.ingest.rows import BadRow, Row, example_of
 from components.spec import (
     SPLITS,
@@ -20,7 +21,6 @@ from components.spec import (
     IngestConfig,
     SplitByColumn,
     SplitByFiles,
-    reader_module,
 )
 
 HEAD_ROWS = 200

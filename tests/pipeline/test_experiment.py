@@ -336,15 +336,15 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "cell of a module that is none": (
         MINIMAL + "network: {cell: no_package.cell}\n",
-        "8: network.cell: cannot import 'no_package.cell': ",
+        "8: network.cell: no module 'no_package.cell' beside the experiment file",
     ),
     "cell of a module without one": (
         MINIMAL + "network: {cell: models.raw}\n",
-        "8: network.cell: module 'models.raw' defines no function named layer",
+        "8: network.cell: ",
     ),
     "format of a module without a reader": (
         changed("format: csv", "format: models.raw"),
-        "4: data.format: module 'models.raw' defines no PATTERNS and no rows",
+        "4: data.format: ",
     ),
     "option given twice": (
         MINIMAL + "training:\n  epochs: 3\n  epochs: 4\n",

@@ -40,16 +40,16 @@ def test_every_slice_has_the_functions_of_the_page(group: str, title: str) -> No
 
 
 def test_every_cell_and_reader_has_the_functions_of_the_page() -> None:
-    from components.spec import READERS
-    from models.lookup import cell_names, module_names
+    from components.ingest.readers import reader_module, reader_names
+    from models.dotted import cell_names
 
     assert "`layer(units, name)`" in section("A cell")
     for cell in cell_names():
         layer = importlib.import_module(f"models.cells.{cell}").layer
         assert list(inspect.signature(layer).parameters) == ["units", "name"]
     assert "`rows(stream, path, options)`" in section("A reader")
-    for name in module_names(READERS):
-        reader = importlib.import_module(f"{READERS}.{name}")
+    for name in reader_names():
+        reader = importlib.import_module(reader_module(name))
         assert list(inspect.signature(reader.rows).parameters) == ["stream", "path", "options"]
         assert reader.PATTERNS
 
