@@ -43,17 +43,13 @@ def network_inputs(transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]
     for name, tensor in transformed.items():
         if isinstance(tensor, tf.RaggedTensor):
             inputs[f"{name}_length"] = tf.cast(tensor.row_lengths(), tf.int32)
-            tensor = _with_a_step(tensor.to_tensor())
+            tensor = _widened(tensor.to_tensor(), 1)
         inputs[name] = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
     return inputs
 
 
-def _with_a_step(values: tf.Tensor) -> tf.Tensor:
-    missing = tf.maximum(1 - tf.shape(values)[1], 0)
-    return tf.pad(values, [[0, 0], [0, missing], *[[0, 0]] * (values.shape.rank - 2)])
-
-
-def _widened(values: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+def _widened(values: tf.Tensor, width: tf.Tensor | int) -> tf.Tensor:
+    """Values ``[batch, time, ...]`` padded with zeros to at least ``width`` steps."""
     missing = tf.maximum(width - tf.shape(values)[1], 0)
     return tf.pad(values, [[0, 0], [0, missing], *[[0, 0]] * (values.shape.rank - 2)])
 
