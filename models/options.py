@@ -12,7 +12,7 @@ import pkgutil
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from types import ModuleType
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
@@ -135,6 +135,7 @@ class TaskOptions(SliceOptions):
     release_metric: ClassVar[str]
     """The metric that is compared with the trivial baseline and the last blessed model."""
     higher_is_better: ClassVar[dict[str, bool]]
+    """The direction of each metric, those shown while training among them."""
     training_metrics: ClassVar[tuple[str, ...]]
     """Metrics shown while training, which early stopping may monitor."""
 
@@ -149,6 +150,10 @@ class TaskOptions(SliceOptions):
     def steps_of(self) -> str | None:
         """The sequence feature whose every step is answered; None for one answer a row."""
         return None
+
+    def direction(self, monitored: str) -> Literal["min", "max"]:
+        """Whether the ``loss`` or a metric shown while training gets better up or down."""
+        return "max" if self.higher_is_better.get(monitored, False) else "min"
 
     def bound(self, features: Mapping[str, FeatureOptions]) -> Self:
         """These options with what they leave to the features filled in.

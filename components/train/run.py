@@ -52,7 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
         run_dir, config, hp.values, fn_args.transform_graph_path, fn_args.train_files
     )
     log_folder = os.path.join(folder, TENSORBOARD)
-    history = fit(network, data, options.training, folder, log_folder=log_folder)
+    history = fit(network, data, options.training, folder, task=config.task, log_folder=log_folder)
     used = {
         "network": options.network.model_dump(),
         "training": options.training.model_dump(),

@@ -159,6 +159,11 @@ def test_sums_equal_what_is_computed_directly_and_padding_adds_nothing() -> None
         graph.example_statistics(TASK, truth, served(scores, [3], judged=True))
 
 
+def test_what_is_watched_has_a_direction() -> None:
+    assert TASK.direction("loss") == "min"
+    assert [TASK.direction(name) for name in Options.training_metrics] == ["max"]
+
+
 def test_metrics_are_shares_of_all_steps() -> None:
     metrics = graph.summarise(np.array([[8.0, 6.0, 4.0], [0.0, 0.0, 0.0]]))
     assert tuple(metrics) == Options.metric_names == tuple(Options.higher_is_better)
