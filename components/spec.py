@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from components.ingest.readers import reader_problem
 from models.options import AnyFeature, AnyTask, Options
+from models.raw import Raw
 from models.search_space import Dimension, TuneOptions
 from models.spec import NetworkOptions, TrainingOptions
 
@@ -148,7 +150,9 @@ class DataOptions(Options):
     Attributes:
         path: file, glob, or folder (with the format's files in it); a relative path starts at the
             experiment file's folder.
-        format: ``csv`` (with a header) or ``jsonl`` (an object a line); ``.gz`` is unpacked.
+        format: ``csv`` (with a header), ``jsonl`` (an object a line), ``aligned`` (the files of a
+            folder, line by line together), or the dotted path of a reader of one's own; ``.gz`` is
+            unpacked.
         delimiter: of csv.
         group: column whose equal values belong together (a document, a patient): kept in one
             split (``split: {by: group}`` is then the default), resampled together when a
@@ -157,10 +161,18 @@ class DataOptions(Options):
     """
 
     path: str
-    format: Literal["csv", "jsonl"]
+    format: str
     delimiter: str = Field(",", min_length=1, max_length=1)
     group: str | None = None
     split: AnySplit = SplitByHash()
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, data_format: str) -> str:
+        problem = reader_problem(data_format)
+        if problem:
+            raise ValueError(problem)
+        return data_format
 
     @model_validator(mode="before")
     @classmethod
@@ -209,45 +221,28 @@ class ReleaseOptions(Options):
         return self
 
 
-class Column(Options):
-    """A column to read.
-
-    Attributes:
-        column: where it stands.
-        raw_type: what it holds.
-        empty_is_a_value: whether an empty field counts as text (else as missing).
-        missing: what a missing field becomes; a row without it is an error if None.
-    """
-
-    column: str
-    raw_type: Literal["string", "float"]
-    empty_is_a_value: bool = False
-    missing: str | float | None = None
-
-
 class IngestConfig(Options):
     """What ingest reads of an experiment.
 
     Attributes:
         data: the data options, with an absolute path.
-        columns: by feature name.
-        label: column of the label.
+        features: by name, with the options that reading depends on.
+        task: likewise.
         contents: hash of each local file, by path; none of remote ones.
         code: hash of the code that runs.
     """
 
     data: DataOptions
-    columns: dict[str, Column]
-    label: str
+    features: dict[str, AnyFeature]
+    task: AnyTask
     contents: dict[str, str] = {}
     code: str
 
 
 class SchemaConfig(Options):
-    """What the schema is derived from."""
+    """What the schema is derived from: the form of each raw feature, the label among them."""
 
-    columns: dict[str, Column]
-    label: str
+    raw: dict[str, Raw]
     grouped: bool
     code: str
 

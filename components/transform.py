@@ -22,8 +22,8 @@ class TftAnalyzers:
         )
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
-        """Scales to mean 0 and deviation 1 over the train split; a constant becomes 0."""
-        return tft.scale_to_z_score(values)
+        """Scales to mean 0 and deviation 1; see ``models.features.analyzers``."""
+        return tft.scale_to_z_score(values, elementwise=values.shape.rank > 1)
 
 
 class TftLearnt:
@@ -42,7 +42,7 @@ class TftLearnt:
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]):
-    """Raw tensors ``[batch]`` by column to transformed tensors by name."""
+    """Raw tensors by name, ``[batch]`` or ragged ``[batch, (time), ...]``, to transformed ones."""
     config = TransformConfig.model_validate_json(custom_config[TRANSFORM_KEY])
     analyzers = TftAnalyzers()
     outputs = {}

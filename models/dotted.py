@@ -1,9 +1,27 @@
-"""Modules named by dotted path: where their source stands, without importing them."""
+"""Modules found by name in a folder of ours, or by dotted path; nothing of them is imported."""
 
 import ast
 import functools
+import importlib
 import importlib.util
+import pkgutil
 from pathlib import Path
+
+
+def module_names(package: str) -> list[str]:
+    """Names of the modules in a package of ours."""
+    path = importlib.import_module(package).__path__
+    return sorted(entry.name for entry in pkgutil.iter_modules(path))
+
+
+def cell_names() -> list[str]:
+    """Names of the recurrent cells that ship with Rondo."""
+    return module_names("models.cells")
+
+
+def cell_module(cell: str) -> str:
+    """Dotted module of a cell: ``models.cells.<cell>``, or ``cell`` itself if it is dotted."""
+    return cell if "." in cell else f"models.cells.{cell}"
 
 
 @functools.cache
@@ -24,14 +42,17 @@ def source_file(module: str) -> Path | None:
 
 
 def function_problem(path: str) -> str | None:
-    """What is wrong with the dotted path of a function, or None; imports nothing of it."""
+    """What is wrong with the dotted path of what a module defines (a function), or None."""
     module, _, name = path.rpartition(".")
     if not module or not all(part.isidentifier() for part in path.split(".")):
         return f"{path!r} is no function's dotted path, such as my_package.my_module.build_model"
     file = source_file(module)
     if file is None:
         return f"no module {module!r} beside the experiment file, in this folder or installed"
-    tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+    except (SyntaxError, ValueError) as error:
+        return f"{file} is not Python: {error}"
     if name not in set(_names(tree)):
         return f"{file} defines no {name}"
     return None
@@ -44,5 +65,6 @@ def _names(tree: ast.Module):
             yield node.name
         elif isinstance(node, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
-        elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))

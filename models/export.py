@@ -2,15 +2,20 @@
 
 Signatures:
 
-* ``serving_default``: raw tensors by feature name (``[batch]``) to the task's served outputs.
+* ``serving_default``: raw tensors by feature name to the task's served outputs.  A scalar feature
+  is ``[batch]``; a sequence feature is ``[batch, time, ...]``, right-padded with anything, with
+  ``NAME_length`` int32 ``[batch]`` beside it.  Where each step of a feature is answered, the
+  answers are as wide as what was sent.
 * ``examples``: serialised tf.Examples ``[batch]`` to the same outputs.
 * ``transform_features``: raw tensors by feature name to what the network reads.
-* ``evaluate``: as ``examples``, with the trivial baseline's outputs beside, named ``baseline_*``.
+* ``evaluate``: serialised tf.Examples ``[batch]`` to the task's judged outputs, with the trivial
+  baseline's beside, named ``baseline_*``.
 
 ``assets.extra/rondo.json`` beside the graph says what a person or another model must know of it.
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.options import FeatureOptions, TaskOptions, graph_module
+from models.raw import Raw
 
 ABOUT = os.path.join("assets.extra", "rondo.json")
 RAW_DTYPES = {"string": tf.string, "float": tf.float32}
@@ -37,14 +43,61 @@ def network_inputs(transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]
     for name, tensor in transformed.items():
         if isinstance(tensor, tf.RaggedTensor):
             inputs[f"{name}_length"] = tf.cast(tensor.row_lengths(), tf.int32)
-            tensor = _with_a_step(tensor.to_tensor())
+            tensor = _widened(tensor.to_tensor(), 1)
         inputs[name] = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
     return inputs
 
 
-def _with_a_step(values: tf.Tensor) -> tf.Tensor:
-    missing = tf.maximum(1 - tf.shape(values)[1], 0)
+def _widened(values: tf.Tensor, width: tf.Tensor | int) -> tf.Tensor:
+    """Values ``[batch, time, ...]`` padded with zeros to at least ``width`` steps."""
+    missing = tf.maximum(width - tf.shape(values)[1], 0)
     return tf.pad(values, [[0, 0], [0, missing], *[[0, 0]] * (values.shape.rank - 2)])
+
+
+def sent_specs(name: str, raw: Raw) -> dict[str, tf.TensorSpec]:
+    """What a client sends for a feature, by input name."""
+    dtype = RAW_DTYPES[raw.dtype]
+    specs = {name: tf.TensorSpec([None, *raw.shape], dtype, name=name)}
+    if raw.is_sequence:
+        specs[f"{name}_length"] = tf.TensorSpec([None], tf.int32, name=f"{name}_length")
+    return specs
+
+
+def received(name: str, raw: Raw, sent: Mapping[str, tf.Tensor]) -> tf.Tensor | tf.RaggedTensor:
+    """A feature as its ``preprocess`` reads it, from what a client sent.
+
+    Raises:
+        tf.errors.InvalidArgumentError: (when run) a length is not within the values sent.
+    """
+    if not raw.is_sequence:
+        return sent[name]
+    values, lengths = sent[name], sent[f"{name}_length"]
+    fits = f"{name}_length: a length is below 0 or above the steps sent in {name}"
+    tf.debugging.assert_non_negative(lengths, fits)
+    tf.debugging.assert_less_equal(lengths, tf.shape(values)[1], fits)
+    return tf.RaggedTensor.from_tensor(values, tf.cast(lengths, tf.int64))
+
+
+def parsed(
+    examples: tf.Tensor, features: Mapping[str, FeatureOptions]
+) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    """The features of serialised tf.Examples ``[batch]`` as ``preprocess`` reads them."""
+    spec: dict[str, Any] = {}
+    for name, options in features.items():
+        dtype = RAW_DTYPES[options.raw.dtype]
+        spec[name] = (
+            tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+            if options.raw.is_sequence
+            else tf.io.FixedLenFeature([], dtype, options.missing)
+        )
+    tensors = tf.io.parse_example(examples, spec)
+    for name, options in features.items():
+        if options.raw.inner:
+            numbers = tensors[name]
+            steps = numbers.row_splits // math.prod(options.raw.inner)
+            values = tf.reshape(numbers.flat_values, [-1, *options.raw.inner])
+            tensors[name] = tf.RaggedTensor.from_row_splits(values, steps)
+    return tensors
 
 
 def write(
@@ -53,7 +106,7 @@ def write(
     features: Mapping[str, FeatureOptions],
     task: TaskOptions,
     labels: Sequence[str],
-    baseline_scores: np.ndarray,
+    baseline: np.ndarray,
     transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
     about: Mapping[str, Any],
 ) -> None:
@@ -64,39 +117,46 @@ def write(
         network: the trained network.
         features: options by feature name.
         task: the task's options.
-        labels: label names, in the order of the network's scores.
-        baseline_scores: ``[labels]``, the trivial baseline's answer to every row.
+        labels: label names, in the order of the network's scores; none if the task has none.
+        baseline: the trivial baseline, as the task's ``baseline`` gave it.
         transform: trackable layer from raw to transformed tensors (Transform's own).
         about: more entries for ``rondo.json``.
     """
     graph = graph_module("tasks", task.kind)
-    raw_specs = {
-        name: tf.TensorSpec([None], RAW_DTYPES[options.raw_type], name=name)
-        for name, options in features.items()
-    }
+    raw_specs: dict[str, tf.TensorSpec] = {}
+    for name, options in features.items():
+        raw_specs |= sent_specs(name, options.raw)
     defaults = {
         name: options.missing for name, options in features.items() if options.missing is not None
     }
-    parse_spec = {
-        name: tf.io.FixedLenFeature([], spec.dtype, defaults.get(name))
-        for name, spec in raw_specs.items()
-    }
 
-    def transform_features(raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def inputs_of(raw: Mapping[str, tf.Tensor | tf.RaggedTensor]) -> dict[str, tf.Tensor]:
         return network_inputs(transform(dict(raw)))
 
-    def answer(raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        scores = network(transform_features(raw), training=False)
-        return graph.served_outputs(task, scores, labels)
+    def transform_features(sent: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return inputs_of(
+            {name: received(name, options.raw, sent) for name, options in features.items()}
+        )
+
+    def served(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return graph.served_outputs(task, network(inputs, training=False), labels, inputs)
+
+    def answer(sent: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        inputs, steps = transform_features(sent), task.steps_of
+        if steps is not None:
+            inputs[steps] = _widened(inputs[steps], tf.shape(sent[steps])[1])
+        return served(inputs)
 
     def answer_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(tf.io.parse_example(examples, parse_spec))
+        return served(inputs_of(parsed(examples, features)))
 
     def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = tf.tile(tf.constant(baseline_scores)[None, :], [tf.size(examples), 1])
-        baseline = graph.served_outputs(task, scores, labels)
-        return answer_examples(examples) | {
-            BASELINE_PREFIX + name: output for name, output in baseline.items()
+        inputs = inputs_of(parsed(examples, features))
+        scores = network(inputs, training=False)
+        trivial = graph.baseline_scores(task, baseline, inputs)
+        return graph.judged_outputs(task, scores, labels, inputs) | {
+            BASELINE_PREFIX + name: output
+            for name, output in graph.judged_outputs(task, trivial, labels, inputs).items()
         }
 
     archive = keras.export.ExportArchive()
@@ -109,7 +169,7 @@ def write(
     archive.add_endpoint("evaluate", evaluate, serialised)
     archive.write_out(path, verbose=False)
     contents = {
-        "features": {name: options.raw_type for name, options in features.items()},
+        "features": {name: options.raw.model_dump() for name, options in features.items()},
         "task": task.kind,
         "labels": list(labels),
         "defaults": defaults,

@@ -1,7 +1,8 @@
 """Builds the network of an experiment: features, recurrent encoder, pooling, the task's head.
 
 Every sequence feature gets its own recurrent encoder and is pooled to a vector; the vectors of all
-features side by side go through dropout to the head.
+features side by side go through dropout to the head.  Where a task answers each step of a sequence,
+that one is not pooled, and the vectors of the others stand beside each of its steps.
 
 Inputs are named as the features are; layers of a feature have a dot in their names and
 the others begin with _, which the name of a feature cannot.
@@ -12,8 +13,9 @@ from collections.abc import Mapping
 
 import keras
 
+from models.dotted import cell_module
 from models.features.analyzers import Learnt
-from models.layers.sequence import POOLINGS, ReverseSequence, Sequence
+from models.layers.sequence import POOLINGS, BesideSteps, ReverseSequence, Sequence
 from models.options import FeatureOptions, TaskOptions, graph_module
 from models.spec import NetworkOptions, TrainingOptions
 
@@ -37,31 +39,67 @@ def build(
     """
     inputs: dict[str, keras.KerasTensor] = {}
     vectors = []
+    steps: Sequence | None = None
     for name, options in features.items():
         graph = graph_module("features", options.kind)
         feature_inputs = graph.keras_inputs(options, name)
         inputs |= feature_inputs
         encoded = graph.encode(options, name, feature_inputs, learnt, network.embedding_size)
-        if isinstance(encoded, Sequence):
+        if name == task.steps_of:
+            steps = step_encoding(name, encoded, network)
+        elif isinstance(encoded, Sequence):
             vectors += pooled_encoding(name, encoded, network)
         else:
             vectors.append(encoded)
-    vector = concatenated(vectors, "_vector")
+    body = concatenated(vectors, "_vector") if steps is None else steps_beside(steps, vectors)
     if network.dropout:
-        vector = keras.layers.Dropout(network.dropout, name="_dropout")(vector)
-    output = graph_module("tasks", task.kind).head(task, vector, learnt)
+        drop = keras.layers.Dropout(network.dropout, name="_dropout")
+        body = drop(body) if steps is None else Sequence(drop(body.values), body.lengths)
+    output = graph_module("tasks", task.kind).head(task, body, learnt)
     return keras.Model(inputs, output, name="network")
+
+
+def step_encoding(name: str, sequence: Sequence, network: NetworkOptions) -> Sequence:
+    """A sequence to ``[batch, time, units]``: each step with what the directions say of it."""
+    sequence = embedding_dropped(name, sequence, network)
+    directions = recurrent_encoding(name, sequence, network)
+    if "backward" in directions:
+        reverse = ReverseSequence(name=f"{name}.backward.reversed")
+        directions["backward"] = reverse(directions["backward"], sequence.lengths)
+    values = concatenated(list(directions.values()), f"{name}.recurrent")
+    if network.branch_dropout:
+        drop = keras.layers.Dropout(
+            network.branch_dropout, (None, 1, 1), name=f"{name}.branch_dropout"
+        )
+        values = drop(values)
+    if network.shortcut:
+        values = concatenated([values, sequence.values], f"{name}.shortcut")
+    return Sequence(values, sequence.lengths)
+
+
+def steps_beside(steps: Sequence, vectors: list[keras.KerasTensor]) -> Sequence:
+    """Each step with the vectors ``[batch, units]`` of the other features beside it."""
+    if not vectors:
+        return steps
+    beside = BesideSteps(name="_beside_steps")
+    return Sequence(beside(steps.values, concatenated(vectors, "_vector")), steps.lengths)
+
+
+def embedding_dropped(name: str, sequence: Sequence, network: NetworkOptions) -> Sequence:
+    """The sequence with dropout of whole channels, where the network has it."""
+    if not network.embedding_dropout:
+        return sequence
+    dropped = keras.layers.SpatialDropout1D(
+        network.embedding_dropout, name=f"{name}.embedding_dropout"
+    )
+    return Sequence(dropped(sequence.values), sequence.lengths)
 
 
 def pooled_encoding(
     name: str, sequence: Sequence, network: NetworkOptions
 ) -> list[keras.KerasTensor]:
     """The vectors ``[batch, units]`` that stand for a sequence, one a pooling and direction."""
-    if network.embedding_dropout:
-        dropped = keras.layers.SpatialDropout1D(
-            network.embedding_dropout, name=f"{name}.embedding_dropout"
-        )
-        sequence = Sequence(dropped(sequence.values), sequence.lengths)
+    sequence = embedding_dropped(name, sequence, network)
     directions = recurrent_encoding(name, sequence, network)
     vectors = [
         POOLINGS[pooling](name=f"{name}.{direction}.{pooling}")(values, sequence.lengths)
@@ -84,7 +122,7 @@ def pooled_encoding(
 
 
 def concatenated(vectors: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
-    """Vectors ``[batch, units]`` side by side."""
+    """Vectors side by side: joins their last axes."""
     return keras.layers.Concatenate(name=name)(vectors) if len(vectors) > 1 else vectors[0]
 
 
@@ -97,7 +135,7 @@ def recurrent_encoding(
         ``{"forward": [batch, time, units]}`` and, if bidirectional, ``"backward"``: each in its own
         reading order, so that the last step within the length has seen the whole sequence.
     """
-    cell = importlib.import_module(f"models.cells.{network.cell}")
+    cell = importlib.import_module(cell_module(network.cell))
     reverse = ReverseSequence(name=f"{name}.reverse")
     values, lengths = sequence
     directions = {"forward": values}

@@ -12,15 +12,14 @@ import pkgutil
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from types import ModuleType
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
+from models.raw import Raw, RawError, RawValue, column_value, shown
+
 LABEL = "label"
 """Name of the transformed label and of its vocabulary, which therefore no feature may have."""
-
-FLOAT32_MAX = 3.4028234663852886e38
-"""The largest number that an example, a request or the network can hold."""
 
 
 class Options(BaseModel):
@@ -39,11 +38,34 @@ class Options(BaseModel):
 class LabelCount(NamedTuple):
     """How often a label occurs in a split, and where it was met first (``file:line``)."""
 
-    rows: int
+    times: int
     first: str
 
 
-class FeatureOptions(Options):
+class SliceOptions(Options):
+    """Options of a slice.
+
+    Attributes:
+        kind: the slice, by name or dotted path.
+    """
+
+    read_by: ClassVar[tuple[str, ...]]
+    """The options that reading a row depends on; changing another one ingests nothing anew."""
+
+    kind: str
+
+    def for_reading(self) -> Self:
+        """These options with everything that reading does not depend on at its default."""
+        return type(self).model_validate(
+            {
+                name: getattr(self, name)
+                for name, field in type(self).model_fields.items()
+                if name in self.read_by or field.is_required()
+            }
+        )
+
+
+class FeatureOptions(SliceOptions):
     """Options that every feature kind has.
 
     Attributes:
@@ -52,14 +74,51 @@ class FeatureOptions(Options):
         missing: value for rows whose field is empty or absent; such a row is an error if unset.
     """
 
-    raw_type: ClassVar[str]
-    """``"string"`` or ``"float"``: what a reader hands over and a client sends."""
+    read_by: ClassVar[tuple[str, ...]] = ("kind", "column", "missing")
     empty_is_a_value: ClassVar[bool] = False
     """Whether an empty string is a value like any other (else it is a missing one)."""
 
-    kind: str
     column: str | None = None
-    missing: str | float | None = None
+    missing: Any = None
+
+    @property
+    @abstractmethod
+    def raw(self) -> Raw:
+        """The form of a row's raw value, which ingest writes and a client sends."""
+
+    @property
+    def keeps_steps(self) -> bool:
+        """Whether each raw step of a sequence is one step of the network, so that a task can
+        answer each.
+        """
+        return False
+
+    def read(self, fields: Mapping[str, Any], name: str) -> RawValue:
+        """The feature's value in a row.
+
+        Args:
+            fields: the row.
+            name: the feature's name.
+
+        Raises:
+            RawError: it is missing and has no replacement, or has another form.
+        """
+        column = self.column or name
+        value = fields.get(column)
+        if value is not None and (value != "" or self.raw.dtype == "string"):
+            read = self.read_present(column, value)
+            if read not in ("", []) or (self.missing is None and self.empty_is_a_value):
+                return read
+        if self.missing is None:
+            came = "is empty" if column in fields else "is absent"
+            raise RawError(
+                f"field {column!r} {came} (give it a value, or set the feature's `missing:`)"
+            )
+        return self.read_present(column, self.missing)
+
+    def read_present(self, column: str, value: Any) -> RawValue:
+        """A value that is there; see ``Raw.read``."""
+        return self.raw.read(column, value)
 
     def tokens_of(self, value: object) -> list[str] | None:
         """Roughly what the graph looks up in a vocabulary for a raw value, for estimates.
@@ -69,7 +128,7 @@ class FeatureOptions(Options):
         return None
 
 
-class TaskOptions(Options):
+class TaskOptions(SliceOptions):
     """Options that every task has.
 
     Attributes:
@@ -77,16 +136,67 @@ class TaskOptions(Options):
         label: column that holds the label.
     """
 
+    read_by: ClassVar[tuple[str, ...]] = ("kind", "label")
     metric_names: ClassVar[tuple[str, ...]]
     """Metrics that a release may state a threshold for."""
     release_metric: ClassVar[str]
     """The metric that is compared with the trivial baseline and the last blessed model."""
     higher_is_better: ClassVar[dict[str, bool]]
+    """The direction of each metric, those shown while training among them."""
     training_metrics: ClassVar[tuple[str, ...]]
     """Metrics shown while training, which early stopping may monitor."""
 
-    kind: str
     label: str
+
+    @property
+    def raw(self) -> Raw:
+        """The form of a row's label."""
+        return Raw(dtype="string")
+
+    @property
+    def steps_of(self) -> str | None:
+        """The sequence feature whose every step is answered; None for one answer a row."""
+        return None
+
+    def direction(self, monitored: str) -> Literal["min", "max"]:
+        """Whether the ``loss`` or a metric shown while training gets better up or down."""
+        return "max" if self.higher_is_better.get(monitored, False) else "min"
+
+    def bound(self, features: Mapping[str, FeatureOptions]) -> Self:
+        """These options with what they leave to the features filled in.
+
+        Raises:
+            ValueError: the task cannot be done with these features; the message says what to do.
+        """
+        return self
+
+    def read(self, fields: Mapping[str, Any]) -> RawValue:
+        """The label of a row.
+
+        Raises:
+            RawError: it is missing or has another form.
+        """
+        value = column_value(fields, self.label)
+        if value is None or value == "":
+            raise RawError(
+                f"column {self.label!r} is empty, and a row without label teaches nothing"
+            )
+        return self.read_present(value)
+
+    def read_present(self, value: Any) -> RawValue:
+        """A label that is there; see ``Raw.read``."""
+        return self.raw.read(self.label, value)
+
+    def check_row(self, label: RawValue, values: Mapping[str, RawValue]) -> None:
+        """Whether a row's label goes with the values of its features, by name.
+
+        Raises:
+            RawError: it does not.
+        """
+
+    def counted(self, label: RawValue) -> Iterable[str]:
+        """The labels of a row that the data gate counts; none if there is nothing to count."""
+        return ()
 
     @abstractmethod
     def label_problems(
@@ -100,6 +210,22 @@ class TaskOptions(Options):
         Returns:
             errors, which stop the run, and warnings, which are shown.
         """
+
+
+def checked_label(column: str, label: str) -> str:
+    """The label, which Transform keeps in a vocabulary, a line each.
+
+    Raises:
+        RawError: it is empty or has several lines.
+    """
+    if not label:
+        raise RawError(f"column {column!r} has an empty label (name it, or remove the row)")
+    if "\n" in label or "\r" in label:
+        raise RawError(
+            f"column {column!r} is {shown(label)}, and a label is one line (remove the line "
+            "break; is it the right column?)"
+        )
+    return label
 
 
 OPTIONS_BASES: dict[str, type[Options]] = {"features": FeatureOptions, "tasks": TaskOptions}
@@ -116,12 +242,6 @@ def slice_names(group: str) -> list[str]:
     """Names of the slices of a group (``"features"``, ``"tasks"``) that ship with Rondo."""
     package = importlib.import_module(f"models.{group}")
     return sorted(entry.name for entry in pkgutil.iter_modules(package.__path__) if entry.ispkg)
-
-
-def cell_names() -> list[str]:
-    """Names of the recurrent cells that ship with Rondo."""
-    package = importlib.import_module("models.cells")
-    return sorted(entry.name for entry in pkgutil.iter_modules(package.__path__))
 
 
 def slice_module(group: str, kind: str) -> str:
@@ -154,6 +274,9 @@ def options_class(group: str, kind: str) -> type[Any]:
             f"{kind}.Options are no options of {group} (derive them from {base.__module__}."
             f"{base.__name__}, or name another module)"
         )
+    missing = ", ".join(sorted(options.__abstractmethods__))
+    if missing:
+        raise LookupError(f"{kind}.Options define no {missing}; see {base.__module__}")
     return options
 
 

@@ -4,22 +4,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from models.dotted import function_problem
-from models.options import Options, cell_names, did_you_mean
+from models.dotted import cell_names, function_problem
+from models.options import Options, did_you_mean
 
 Pooling = Literal["last", "mean", "max"]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class NetworkOptions(Options):
-    """How a sequence becomes a vector.
+    """How a sequence becomes a vector or, where a task answers each step, a vector for each.
 
     Attributes:
-        cell: recurrent cell (``lstm``, ``gru``), or ``none`` for a dense layer on each step.
+        cell: recurrent cell (``lstm``, ``gru``), ``none`` for a dense layer on each step, or the
+            dotted path of a module of one's own with ``layer(units, name)``.
         units: width of each recurrent layer, in each direction.
         layers: recurrent layers, one on top of the other; 0 pools the embeddings themselves.
         bidirectional: reads the sequence from both ends.
-        pooling: how the outputs over time become one vector; several are concatenated.
+        pooling: how the outputs over time become one vector; several are concatenated.  A sequence
+            whose every step is answered is not pooled.
         embedding_size: width of the embedding of text and categories.
         embedding_dropout: share of embedding channels dropped for a whole sequence.
         shortcut: also pools the embeddings themselves, past the recurrent layers.
@@ -53,10 +55,14 @@ class NetworkOptions(Options):
     @field_validator("cell")
     @classmethod
     def _known_cell(cls, cell: str) -> str:
-        if cell not in cell_names():
+        if "." in cell:
+            problem = function_problem(f"{cell}.layer")
+            if problem:
+                raise ValueError(problem)
+        elif cell not in cell_names():
             raise ValueError(
-                f"unknown cell {cell!r}; allowed: {', '.join(cell_names())}"
-                + did_you_mean(cell, cell_names())
+                f"unknown cell {cell!r}; allowed: {', '.join(cell_names())}, or a module's dotted "
+                f"path{did_you_mean(cell, cell_names())}"
             )
         return cell
 

@@ -21,6 +21,12 @@ def text_features(experiment: Experiment) -> list[str]:
     return [name for name, options in experiment.features.items() if options.kind == "text"]
 
 
+def described(experiment: Experiment) -> str:
+    """The task and the kinds of the features, for messages."""
+    kinds = sorted({options.kind for options in experiment.features.values()})
+    return f"task {experiment.task.kind} with features of kind {', '.join(kinds)}"
+
+
 def compare(experiment: Experiment, place: Workspace, record: RunRecord) -> list[dict[str, Any]]:
     """Accuracy on the test split of the majority label, TF-IDF + logistic regression, the network.
 
@@ -31,12 +37,13 @@ def compare(experiment: Experiment, place: Workspace, record: RunRecord) -> list
         dicts of ``model``, ``accuracy``, and ``seconds`` where it was trained here.
 
     Raises:
-        WorkspaceError: the experiment has no text, or no run of it was judged.
+        WorkspaceError: the experiment does not classify text, or no run of it was judged.
     """
     names = text_features(experiment)
-    if not names:
+    if experiment.task.kind != "classify" or not names:
         raise WorkspaceError(
-            f"{experiment.name}: no text feature, and the simple models here read text"
+            f"{experiment.name}: the simple models here classify text; this is "
+            f"{described(experiment)} (the release compared it with its task's trivial baseline)"
         )
     if "examples" not in record.artifacts or not record.verdict:
         raise WorkspaceError(f"{experiment.name}: no run was judged yet (`rondo run FILE` first)")

@@ -69,7 +69,9 @@ def vocabularies(experiment: Experiment, sample: DataSample) -> dict[str, int]:
     """
     sizes = {}
     for name, lengths in sample.lengths.items():
-        expected = lengths.distinct(sample.train_tokens(name))
+        if not lengths.counted:
+            continue
+        expected = lengths.distinct(sample.train_steps(name))
         sizes[name] = min(expected, getattr(experiment.features[name], "vocabulary", expected))
     return sizes
 
@@ -80,12 +82,12 @@ def units(experiment: Experiment, sample: DataSample) -> dict[str, Cost]:
     total = sum(rows.values()) or 1.0
     learnt = rows["train"] + rows["validate"]
     megabytes = sample.bytes / 1e6
-    tokens = {name: sample.train_tokens(name) for name in sample.lengths}
+    tokens = {name: sample.train_steps(name) for name in sample.lengths}
     per_train_row = 1.0 / max(rows["train"], 1.0)
     kept = 0.0
     for name, lengths in sample.lengths.items():
-        most = getattr(experiment.features[name], "max_length", math.inf)
-        counted = [min(count, most) for count in lengths.tokens]
+        most = getattr(experiment.features[name], "max_length", None) or math.inf
+        counted = [min(count, most) for count in lengths.steps]
         kept += learnt * sum(counted) / max(len(counted), 1)
     return {
         INGEST: Cost(1.0, total, megabytes),

@@ -235,7 +235,8 @@ def _check_features(features: Any, parts: dict[str, Any], problems: list[Problem
 def _check_slice(options: Any, path: Path, group: str, problems: list[Problem]) -> Any:
     kinds = slice_names(group)
     if not isinstance(options, dict) or "kind" not in options:
-        problems.append(Problem(path, f"state its kind: {{kind: {kinds[-1]}, ...}}"))
+        message = f"state its kind: {{kind: NAME, ...}}, with one of {', '.join(kinds)}"
+        problems.append(Problem(path, message))
         return None
     kind = str(options["kind"])
     try:
@@ -253,6 +254,11 @@ def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
     task, features, data = parts.get("task"), parts.get("features"), parts.get("data")
     if isinstance(task, TaskOptions):
         _check_task(task, features or {}, parts, problems)
+        if features and all(options is not None for options in features.values()):
+            try:
+                parts["task"] = task.bound(features)
+            except ValueError as error:
+                problems.append(Problem(("task",), str(error)))
     split = data.split if isinstance(data, DataOptions) else None
     if isinstance(split, SplitByHash) and split.by == "group" and data.group is None:
         problems.append(

@@ -12,7 +12,8 @@ from components.read import raw_examples, text_of
 from components.train.run import KERAS_MODEL
 from models.export import network_inputs
 from models.insight import embedding_attribution
-from models.options import graph_module
+from models.options import LABEL, graph_module
+from pipeline.compare import described, text_features
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
 from pipeline.workspace import WorkspaceError
@@ -39,28 +40,31 @@ def explain(experiment: Experiment, record: RunRecord, count: int) -> list[Expla
     """Explains the model of a run on test rows, the same rows each time.
 
     Raises:
-        WorkspaceError: the run has no trained model, or the experiment no text feature.
+        WorkspaceError: the run has no trained model, or the experiment does not classify text.
     """
     missing = {"examples", "model_run", "transform_graph"} - set(record.artifacts)
     if missing:
         raise WorkspaceError(f"{experiment.name}: no trained model yet (`rondo run FILE` first)")
-    names = [name for name, options in experiment.features.items() if options.kind == "text"]
-    if not names:
-        raise WorkspaceError(f"{experiment.name}: no text feature, so there are no words to show")
+    names = text_features(experiment)
+    others = [name for name, options in experiment.features.items() if options.raw.is_sequence]
+    if experiment.task.kind != "classify" or not names or others:
+        raise WorkspaceError(
+            f"{experiment.name}: words are shown where text is classified, with numeric and "
+            f"categorical features beside it; this is {described(experiment)}"
+        )
     feature = names[0]
     rows = _spread(list(raw_examples(record.artifacts["examples"], "test")), count)
     transform = tft.TFTransformOutput(record.artifacts["transform_graph"])
     network = keras.models.load_model(os.path.join(record.artifacts["model_run"], KERAS_MODEL))
     raw = {
-        name: tf.constant([_raw(row, name, options.raw_type) for row in rows])
+        name: tf.constant([_raw(row, name, options.raw.dtype) for row in rows])
         for name, options in experiment.features.items()
     }
     inputs = network_inputs(transform.transform_features_layer()(dict(raw)))
     scores = network([inputs[tensor.name] for tensor in network.inputs], training=False).numpy()
     contributions = embedding_attribution(network, inputs, feature)
     tokens = graph_module("features", "text").tokenize(experiment.features[feature], raw[feature])
-    task = graph_module("tasks", experiment.task.kind)
-    labels = [label.decode() for label in transform.vocabulary_by_name(task.LABEL)]
+    labels = [label.decode() for label in transform.vocabulary_by_name(LABEL)]
     explanations = []
     for index, row in enumerate(rows):
         words = [token.decode("utf-8", "replace") for token in tokens[index].numpy()]
@@ -83,7 +87,7 @@ def _spread(rows: list[tf.train.Example], count: int) -> list[tf.train.Example]:
     return [rows[place] for place in places]
 
 
-def _raw(row: tf.train.Example, name: str, raw_type: str) -> str | float:
-    if raw_type == "string":
+def _raw(row: tf.train.Example, name: str, dtype: str) -> str | float:
+    if dtype == "string":
         return text_of(row, name)
     return row.features.feature[name].float_list.value[0]

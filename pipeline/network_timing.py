@@ -25,6 +25,7 @@ from components.train.batches import bucketed, elements, inputs_and_label, row_l
 from models.network import compile_network
 from models.options import LABEL, graph_module
 from models.own_network import Parts, build_any
+from models.raw import Raw
 from pipeline.calibrate import Calibration, Task
 from pipeline.experiment import Experiment
 
@@ -54,7 +55,8 @@ def measured(task: Task) -> Calibration:
     lengths = row_lengths(rows)
     parts = Parts(experiment.features, experiment.task, experiment.network, learnt)
     network = build_any(parts, HyperParameters())
-    compile_network(network, experiment.task, training)
+    if not network.compiled:
+        compile_network(network, experiment.task, training)
     batches = bucketed(rows, lengths, training.batch_size, training.length_buckets, training.seed)
     held = list(batches)
     widths = np.array([_width(batch) for batch in held], float)
@@ -118,12 +120,20 @@ def _peak() -> float:
 def _transformed(experiment: Experiment, rows: Sequence[Any], learnt: "_Learnt") -> dict[str, Any]:
     outputs: dict[str, Any] = {}
     for name, options in experiment.features.items():
-        raw = tf.constant([values[name] for values, _ in rows])
+        raw = _tensor([values[name] for values, _ in rows], options.raw)
         graph = graph_module("features", options.kind)
         outputs |= graph.preprocess(options, name, raw, learnt)
     task = experiment.task
-    labels = tf.constant([label for _, label in rows])
+    labels = _tensor([label for _, label in rows], task.raw)
     return outputs | graph_module("tasks", task.kind).preprocess(task, labels, learnt)
+
+
+def _tensor(values: list[Any], raw: Raw) -> tf.Tensor | tf.RaggedTensor:
+    if not raw.is_sequence:
+        return tf.constant(values)
+    return tf.ragged.constant(
+        values, ragged_rank=1, inner_shape=raw.inner, row_splits_dtype=tf.int64
+    )
 
 
 class _Learnt:

@@ -5,8 +5,8 @@ Together with a node's inputs, its share is its cache key.
 
 from components.fingerprint import code_hash
 from components.ingest.files import content_hashes
+from components.ingest.readers import reader_module
 from components.spec import (
-    Column,
     EvaluateConfig,
     GateConfig,
     IngestConfig,
@@ -15,30 +15,18 @@ from components.spec import (
     TransformConfig,
     TuneConfig,
 )
+from models.dotted import cell_module
 from models.options import slice_module
 from models.search_space import Dimension, space_of
 from pipeline.experiment import Experiment
-
-
-def columns(experiment: Experiment) -> dict[str, Column]:
-    """The columns that the features read, by feature name."""
-    return {
-        name: Column(
-            column=options.column or name,
-            raw_type=options.raw_type,
-            empty_is_a_value=options.empty_is_a_value,
-            missing=options.missing,
-        )
-        for name, options in experiment.features.items()
-    }
 
 
 def ingest_config(experiment: Experiment) -> IngestConfig:
     """What ingest reads."""
     return IngestConfig(
         data=experiment.data,
-        columns=columns(experiment),
-        label=experiment.task.label,
+        features={name: options.for_reading() for name, options in experiment.features.items()},
+        task=experiment.task.for_reading(),
         contents=content_hashes(experiment.data),
         code=code_hash(ingest_modules(experiment)),
     )
@@ -46,9 +34,9 @@ def ingest_config(experiment: Experiment) -> IngestConfig:
 
 def schema_config(experiment: Experiment) -> SchemaConfig:
     """What the schema is derived from."""
+    raw = {name: options.raw for name, options in experiment.features.items()}
     return SchemaConfig(
-        columns=columns(experiment),
-        label=experiment.task.label,
+        raw=raw | {experiment.task.label: experiment.task.raw},
         grouped=experiment.data.group is not None,
         code=code_hash(schema_modules(experiment)),
     )
@@ -117,12 +105,17 @@ def _space(experiment: Experiment) -> dict[str, Dimension]:
 def _network_modules(experiment: Experiment) -> list[str]:
     network = experiment.network
     own = [network.build_model.rpartition(".")[0]] if network.build_model else []
-    return [f"models.cells.{network.cell}", *own, *_graphs(experiment)]
+    return [cell_module(network.cell), *own, *_graphs(experiment)]
 
 
 def ingest_modules(experiment: Experiment) -> list[str]:
     """Whose code ingest runs."""
-    return ["components.ingest.component", f"components.ingest.{experiment.data.format}"]
+    kinds = sorted({options.kind for options in experiment.features.values()})
+    return [
+        *("components.ingest.component", reader_module(experiment.data.format)),
+        *(slice_module("features", kind) for kind in kinds),
+        slice_module("tasks", experiment.task.kind),
+    ]
 
 
 def schema_modules(experiment: Experiment) -> list[str]:

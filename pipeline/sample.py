@@ -31,23 +31,23 @@ SHOWN_PROBLEMS = 5
 
 @dataclass
 class Lengths:
-    """Tokens of a feature.
+    """Steps of a feature.
 
     Attributes:
-        tokens: of each measured row, whatever is kept of them.
+        steps: of each measured row, whatever is kept of them; tokens, where there are such.
         seen: distinct ones in the train split.
         counted: how many were looked at for that.
         grown: ``(counted, distinct)`` as it was each time ``counted`` had doubled.
     """
 
-    tokens: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     counted: int = 0
     grown: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
 
     def add(self, tokens: list[str], learnt_from: bool) -> None:
         """Adds a row's tokens; those that a vocabulary is learnt from count for its size."""
-        self.tokens.append(len(tokens))
+        self.steps.append(len(tokens))
         if learnt_from:
             self.seen.update(tokens)
             self.counted += len(tokens)
@@ -76,7 +76,7 @@ class DataSample(NamedTuple):
         bytes: of the data, unpacked.
         rows: by split, estimated from the bytes where not all was read.
         labels: of the rows that were read.
-        lengths: by feature that has tokens.
+        lengths: by feature that has steps.
         kept: some rows of the train split: ``(values by feature, label)``.
     """
 
@@ -88,10 +88,10 @@ class DataSample(NamedTuple):
     lengths: dict[str, Lengths]
     kept: list[tuple[dict[str, Any], Any]]
 
-    def train_tokens(self, feature: str) -> float:
-        """Tokens of a feature in the train split."""
-        tokens = self.lengths[feature].tokens
-        return self.rows["train"] * sum(tokens) / max(len(tokens), 1)
+    def train_steps(self, feature: str) -> float:
+        """Steps of a feature in the train split."""
+        steps = self.lengths[feature].steps
+        return self.rows["train"] * sum(steps) / max(len(steps), 1)
 
 
 def read_sample(
@@ -172,13 +172,16 @@ class _Gathered:
         self._whole = self._whole and ended
 
     def _add(self, example: Example, measured: bool) -> None:
-        self._labels[example.label] += 1
+        self._labels.update(self._config.task.counted(example.label))
         train = example.split == "train"
         if measured:
             for name, options in self._features.items():
-                tokens = options.tokens_of(example.values[name])
+                value = example.values[name]
+                tokens = options.tokens_of(value)
                 if tokens is not None:
                     self._lengths.setdefault(name, Lengths()).add(tokens, train)
+                elif isinstance(value, list):
+                    self._lengths.setdefault(name, Lengths()).steps.append(len(value))
         if train:
             # Every row of the split is as likely to be kept as another (reservoir sampling).
             self._offered += 1

@@ -1,7 +1,10 @@
 """Runs experiments in the tests' own process, which imports TFX once for all of them."""
 
+import json
+import random
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.experiment import Experiment, load
 from pipeline.runs import RunRecord
@@ -60,3 +63,37 @@ def write_experiment(folder: Path, rows: str, experiment: str = EXPERIMENT) -> P
     file = folder / "order.yaml"
     file.write_text(experiment, encoding="utf-8")
     return file
+
+
+LETTERS = "abcdefghij"
+
+
+def tagged_rows(count: int, seed: int = 0) -> list[dict[str, list[str]]]:
+    """Tokens whose label is the kind of the token before: a network without memory cannot tell."""
+    source = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        tokens = source.choices(LETTERS, k=source.randint(1, 9))
+        kinds = ["vowel" if letter in "aei" else "consonant" for letter in tokens]
+        rows.append(
+            {"tokens": tokens, "tags": ["start", *(f"after {kind}" for kind in kinds[:-1])]}
+        )
+    return rows
+
+
+def wave_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """A bump and a dip beside a far larger channel of noise; the label says which comes first."""
+    source = random.Random(seed)
+    rows = []
+    for index in range(count):
+        time = source.randint(6, 14)
+        bump, dip = sorted(source.sample(range(time), 2), reverse=bool(index % 2))
+        values = [[source.gauss(0.0, 0.1), source.gauss(5000.0, 1000.0)] for _ in range(time)]
+        values[bump][0] += 1.0
+        values[dip][0] -= 1.0
+        rows.append({"wave": values, "label": "dip first" if index % 2 else "bump first"})
+    return rows
+
+
+def json_lines(rows: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)

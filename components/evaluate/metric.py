@@ -49,11 +49,13 @@ class Sums(NamedTuple):
         total: float64 ``[2, statistics]``.
         replicates: float64 ``[REPLICATES, 2, statistics]``.
         groups: hashes of the groups met.
+        rows: how many rows were met.
     """
 
     total: np.ndarray
     replicates: np.ndarray
     groups: set[bytes]
+    rows: int
 
 
 class StatisticsCombiner(beam.CombineFn):
@@ -69,7 +71,7 @@ class StatisticsCombiner(beam.CombineFn):
 
     def create_accumulator(self) -> Sums:
         size = (2, len(self._task.STATISTICS))
-        return Sums(np.zeros(size), np.zeros((REPLICATES, *size)), set())
+        return Sums(np.zeros(size), np.zeros((REPLICATES, *size)), set(), 0)
 
     def add_input(self, sums: Sums, inputs: Any) -> Sums:
         both = np.stack(
@@ -86,10 +88,13 @@ class StatisticsCombiner(beam.CombineFn):
         sums.groups.add(hashlib.sha256(group).digest()[:8])
         sums.total[...] += both
         sums.replicates[...] += weights[:, None, None] * both[None]
-        return sums
+        return sums._replace(rows=sums.rows + 1)
 
     def _label(self, inputs: Any) -> np.ndarray:
-        return np.asarray(inputs.get_labels(self._model_name)).reshape(-1)[:1]
+        """The row's raw label, with a batch axis of one."""
+        raw = self._config.task.raw
+        label = np.asarray(inputs.get_labels(self._model_name))
+        return label.reshape([1, *(-1 if size is None else size for size in raw.shape)])
 
     def merge_accumulators(self, parts: Iterable[Sums]) -> Sums:
         merged = self.create_accumulator()
@@ -97,6 +102,7 @@ class StatisticsCombiner(beam.CombineFn):
             merged.total[...] += part.total
             merged.replicates[...] += part.replicates
             merged.groups.update(part.groups)
+            merged = merged._replace(rows=merged.rows + part.rows)
         return merged
 
     def extract_output(self, sums: Sums) -> dict[metric_types.MetricKey, float]:
@@ -137,7 +143,7 @@ def metrics_of(config: EvaluateConfig, sums: Sums) -> dict[str, float]:
         metrics |= {
             name + suffix: float(value) for suffix, value in zip(SUFFIXES, values, strict=True)
         }
-    return metrics | {"rows": float(sums.total[0, 0]), "groups": float(len(sums.groups))}
+    return metrics | {"rows": float(sums.rows), "groups": float(len(sums.groups))}
 
 
 class ReleaseMetric(tfma.metrics.Metric):

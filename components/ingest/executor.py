@@ -29,6 +29,7 @@ from components.errors import DataError
 from components.ingest.files import reader, sources, unpacked
 from components.ingest.rows import BadFile, BadRow, Example, example_of
 from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, IngestConfig
+from models.raw import RawValue
 
 SUMMARY = "summary.json"
 SHOWN_PROBLEMS = 5
@@ -124,7 +125,7 @@ def _report(summary: dict[str, Any]) -> str:
 
 
 class _ReadExamples(beam.PTransform):
-    """Reads the files of a pattern: ``(split, label, location, serialised tf.Example)``."""
+    """Reads the files of a pattern: ``(split, labels, location, serialised tf.Example, group)``."""
 
     def __init__(self, pattern: str, role: str, config: IngestConfig):
         super().__init__()
@@ -170,7 +171,8 @@ class _ReadFile(beam.DoFn):
                         continue
                     location = f"{path}:{line}"
                     serialised = _serialise(example, location, config)
-                    yield example.split, example.label, location, serialised, example.group
+                    counted = tuple(config.task.counted(example.label))
+                    yield example.split, counted, location, serialised, example.group
         except BadFile as error:
             yield problem(error.line or 1, error.problem)
         except (EOFError, OSError, zlib.error) as error:
@@ -178,26 +180,35 @@ class _ReadFile(beam.DoFn):
 
 
 def _serialise(example: Example, location: str, config: IngestConfig) -> bytes:
-    features = {}
-    for name, value in example.values.items():
-        features[name] = _bytes(value) if isinstance(value, str) else _float(value)
-    features[config.label] = _bytes(example.label)
-    features[ID_FEATURE] = _bytes(location)
+    features = {
+        name: _feature(options.raw.dtype, example.values[name])
+        for name, options in config.features.items()
+    }
+    features[config.task.label] = _feature(config.task.raw.dtype, example.label)
+    features[ID_FEATURE] = _feature("string", location)
     if example.group is not None:
-        features[GROUP_FEATURE] = _bytes(example.group)
+        features[GROUP_FEATURE] = _feature("string", example.group)
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
-def _bytes(value: str) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode("utf-8")]))
+def _feature(dtype: str, value: RawValue) -> tf.train.Feature:
+    scalars = list(_scalars(value))
+    if dtype == "string":
+        content = [text.encode("utf-8") for text in scalars]
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=content))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=scalars))
 
 
-def _float(value: float) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+def _scalars(value: RawValue) -> Iterator[Any]:
+    if isinstance(value, list):
+        for part in value:
+            yield from _scalars(part)
+    else:
+        yield value
 
 
 def _write_summary(examples, problems, path: str) -> None:
-    counts = examples | "CountLabels" >> beam.CombineGlobally(_CountLabels())
+    counts = examples | "Count" >> beam.CombineGlobally(_Count())
     scattered = (
         examples
         | "GroupedRows" >> beam.Filter(lambda element: element[4] is not None)
@@ -211,8 +222,9 @@ def _write_summary(examples, problems, path: str) -> None:
     first = problems | "FirstProblems" >> beam.combiners.Top.Smallest(SHOWN_PROBLEMS)
     total = problems | "CountProblems" >> beam.combiners.Count.Globally()
 
-    def write(labels, shown: list, count: int, scattered_groups: list) -> None:
-        summary = {"labels": labels, "problems": shown, "problem_count": count}
+    def write(counted, shown: list, count: int, scattered_groups: list) -> None:
+        rows, labels = counted
+        summary = {"rows": rows, "labels": labels, "problems": shown, "problem_count": count}
         summary["groups_in_several_splits"] = scattered_groups
         with tfx_fileio.open(path, "w") as file:
             file.write(json.dumps(summary, indent=1, sort_keys=True))
@@ -222,26 +234,30 @@ def _write_summary(examples, problems, path: str) -> None:
     )
 
 
-class _CountLabels(beam.CombineFn):
-    """``{split: {label: (rows, first location)}}``."""
+class _Count(beam.CombineFn):
+    """Rows by split, and ``{split: {label: (times, first location)}}``."""
 
-    def create_accumulator(self) -> dict[str, dict[str, tuple[int, str]]]:
-        return {split: {} for split in SPLITS}
+    def create_accumulator(self) -> tuple[dict[str, int], dict[str, dict[str, tuple[int, str]]]]:
+        return {split: 0 for split in SPLITS}, {split: {} for split in SPLITS}
 
     def add_input(self, accumulator, element):
-        split, label, location, *_ = element
-        rows, first = accumulator[split].get(label, (0, location))
-        accumulator[split][label] = (rows + 1, min(first, location))
+        split, labels, location, *_ = element
+        rows, counts = accumulator
+        rows[split] += 1
+        for label in labels:
+            times, first = counts[split].get(label, (0, location))
+            counts[split][label] = (times + 1, min(first, location))
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[dict]):
-        merged = self.create_accumulator()
-        for accumulator in accumulators:
-            for split, labels in accumulator.items():
-                for label, (rows, first) in labels.items():
+    def merge_accumulators(self, accumulators: Iterable[tuple[dict, dict]]):
+        merged_rows, merged = self.create_accumulator()
+        for rows, counts in accumulators:
+            for split, labels in counts.items():
+                merged_rows[split] += rows[split]
+                for label, (times, first) in labels.items():
                     before, earliest = merged[split].get(label, (0, first))
-                    merged[split][label] = (before + rows, min(first, earliest))
-        return merged
+                    merged[split][label] = (before + times, min(first, earliest))
+        return merged_rows, merged
 
     def extract_output(self, accumulator):
         return accumulator

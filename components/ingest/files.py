@@ -13,8 +13,15 @@ from types import ModuleType
 from typing import BinaryIO, NamedTuple
 
 from components.errors import DataError
+from components.ingest.readers import reader_module
 from components.ingest.rows import BadRow, Row, example_of
-from components.spec import SPLITS, DataOptions, IngestConfig, SplitByColumn, SplitByFiles
+from components.spec import (
+    SPLITS,
+    DataOptions,
+    IngestConfig,
+    SplitByColumn,
+    SplitByFiles,
+)
 
 HEAD_ROWS = 200
 
@@ -28,7 +35,7 @@ class Source(NamedTuple):
 
 def reader(data_format: str) -> ModuleType:
     """The module that reads a format."""
-    return importlib.import_module(f"components.ingest.{data_format}")
+    return importlib.import_module(reader_module(data_format))
 
 
 def sources(data: DataOptions) -> tuple[str, list[Source]]:
@@ -84,6 +91,8 @@ def content_hashes(data: DataOptions) -> dict[str, str]:
     """
     base, given = sources(data)
     found = [path for _, pattern in given for path in glob.glob(os.path.join(base, pattern))]
+    companions = getattr(reader(data.format), "companions", lambda path: [])
+    found += [other for path in found if "://" not in path for other in companions(path)]
     files = [path for path in sorted(set(found)) if os.path.isfile(path)]
     return {path: _content_hash(path, os.stat(path).st_mtime_ns) for path in files}
 
@@ -145,11 +154,11 @@ def _check_head(path: str, role: str, config: IngestConfig) -> None:
 
 
 def _check_columns(path: str, first: Row, config: IngestConfig) -> None:
-    needed = {"task.label": config.label}
+    needed = {"task.label": config.task.label}
     needed |= {
-        f"features.{name}.column": column.column
-        for name, column in config.columns.items()
-        if column.missing is None
+        f"features.{name}.column": options.column or name
+        for name, options in config.features.items()
+        if options.missing is None
     }
     if config.data.group is not None:
         needed["data.group"] = config.data.group

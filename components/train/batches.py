@@ -52,24 +52,13 @@ def inputs_and_label(label: str) -> Callable[[dict[str, tf.Tensor]], Element]:
 
 def row_lengths(rows: tf.data.Dataset) -> np.ndarray:
     """Steps of each row, int64 ``[rows]``: the sum over its sequence features, 0 without any."""
-    lengths = [
-        np.sum([batch[name] for name in batch if name.endswith("_length")], axis=0, dtype=np.int64)
-        * np.ones(len(label), np.int64)
-        for batch, label in _lengths_only(rows).as_numpy_iterator()
-    ]
-    return np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
-
-
-def _lengths_only(rows: tf.data.Dataset) -> tf.data.Dataset:
-    keep = [name for name in rows.element_spec[0] if name.endswith("_length")]
-    return rows.map(lambda inputs, label: ({name: inputs[name] for name in keep}, label)).batch(
-        PARSE_ROWS
-    )
+    lengths = rows.map(lambda inputs, label: _length_of(inputs)).batch(PARSE_ROWS)
+    return np.concatenate([np.zeros(0, np.int64), *lengths.as_numpy_iterator()])
 
 
 def _length_of(inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
     lengths = [inputs[name] for name in sorted(inputs) if name.endswith("_length")]
-    return tf.add_n(lengths)
+    return tf.cast(tf.add_n(lengths), tf.int64) if lengths else tf.constant(0, tf.int64)
 
 
 def bucketed(
@@ -87,15 +76,24 @@ def bucketed(
         batch_size: rows a batch.
         buckets: groups of similar length that batches are drawn from.
         shuffle_seed: shuffles rows anew each epoch; None keeps their order within a bucket.
+
+    Returns:
+        batches of (inputs padded with zeros, labels padded with -1), to the longest of each.
     """
     if shuffle_seed is not None:
         rows = rows.shuffle(min(len(lengths), SHUFFLE_ROWS), seed=shuffle_seed)
+    inputs, label = rows.element_spec
+    padding = (
+        {name: tf.zeros([], spec.dtype) for name, spec in inputs.items()},
+        tf.constant(-1, label.dtype),
+    )
     boundaries = np.unique(np.quantile(lengths, np.linspace(0, 1, buckets + 1)[1:-1]).astype(int))
     boundaries = [int(boundary) for boundary in boundaries if boundary > 0]
     if not boundaries:
-        return rows.padded_batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        return rows.padded_batch(batch_size, padding_values=padding).prefetch(tf.data.AUTOTUNE)
     return rows.bucket_by_sequence_length(
-        lambda inputs, label: _length_of(inputs),
+        lambda inputs, label: tf.cast(_length_of(inputs), tf.int32),
         bucket_boundaries=boundaries,
         bucket_batch_sizes=[batch_size] * (len(boundaries) + 1),
+        padding_values=padding,
     ).prefetch(tf.data.AUTOTUNE)

@@ -1,5 +1,6 @@
 """What a network is trained on: transformed rows of the train and validate splits, in memory."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from components.train.batches import (
     row_lengths,
 )
 from components.transform import TftLearnt
-from models.options import TaskOptions, graph_module
+from models.options import LABEL
 from models.spec import TrainingOptions
 
 
@@ -50,15 +51,14 @@ class TrainingData(NamedTuple):
             bucketed(self.validation, self.validation_lengths, size, buckets, None),
         )
 
-    def labels(self) -> np.ndarray:
-        """Transformed labels of the train split, int64 ``[rows]``."""
-        return np.fromiter((label for _, label in self.train.as_numpy_iterator()), np.int64)
+    def labels(self) -> Iterator[np.ndarray]:
+        """Transformed labels of the train split, an array a row."""
+        return (label for _, label in self.train.as_numpy_iterator())
 
 
-def load(fn_args: FnArgs, task: TaskOptions) -> TrainingData:
+def load(fn_args: FnArgs) -> TrainingData:
     """Reads what TFX hands to a Trainer or a Tuner."""
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
-    label = graph_module("tasks", task.kind).LABEL
 
     def rows_of(patterns: list[str]) -> tf.data.Dataset:
         parsed = fn_args.data_accessor.tf_dataset_factory(
@@ -66,7 +66,7 @@ def load(fn_args: FnArgs, task: TaskOptions) -> TrainingData:
             TensorFlowDatasetOptions(batch_size=PARSE_ROWS, num_epochs=1, shuffle=False),
             transform_output.transformed_metadata.schema,
         )
-        return elements(parsed, inputs_and_label(label))
+        return elements(parsed, inputs_and_label(LABEL))
 
     train, validation = rows_of(fn_args.train_files), rows_of(fn_args.eval_files)
     return TrainingData(

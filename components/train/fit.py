@@ -9,6 +9,7 @@ from components.errors import UserError
 from components.progress import EpochEnd, Event, StepEnd, report
 from components.train.checkpoint import Checkpoints
 from components.train.data import TrainingData
+from models.options import TaskOptions
 from models.spec import TrainingOptions
 
 REPORT_STEPS = 10
@@ -20,6 +21,7 @@ def fit(
     training: TrainingOptions,
     folder: str,
     *,
+    task: TaskOptions,
     log_folder: str,
     initial_epoch: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -32,6 +34,7 @@ def fit(
         data: what to train on.
         training: for how long.
         folder: of checkpoints; outlives the process.
+        task: says which way its metrics get better.
         log_folder: of TensorBoard's logs.
         initial_epoch: epochs that the network is trained already.
         callbacks: further ones.
@@ -43,7 +46,7 @@ def fit(
     Raises:
         UserError: the loss is not a finite number.
     """
-    stopping = _early_stopping(training)
+    stopping = _early_stopping(training, task)
     checkpoints = Checkpoints(folder, network, stopping)
     if checkpoints.load_trained():
         return checkpoints.history
@@ -67,13 +70,15 @@ def fit(
     return checkpoints.history
 
 
-def _early_stopping(training: TrainingOptions) -> keras.callbacks.EarlyStopping | None:
+def _early_stopping(
+    training: TrainingOptions, task: TaskOptions
+) -> keras.callbacks.EarlyStopping | None:
     options = training.early_stopping
     if options is None:
         return None
     return keras.callbacks.EarlyStopping(
         monitor=f"val_{options.monitor}",
-        mode="min" if options.monitor == "loss" else "max",
+        mode=task.direction(options.monitor),
         patience=options.patience,
         restore_best_weights=True,
     )

@@ -42,7 +42,7 @@ def run_fn(fn_args: FnArgs) -> None:
     keras.utils.set_random_seed(options.training.seed)
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     task = graph_module("tasks", config.task.kind)
-    data = load(fn_args, config.task)
+    data = load(fn_args)
     parts = Parts(config.features, config.task, options.network, data.learnt)
     network = build_any(parts, hp)
     if not network.compiled:
@@ -52,7 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
         run_dir, config, hp.values, fn_args.transform_graph_path, fn_args.train_files
     )
     log_folder = os.path.join(folder, TENSORBOARD)
-    history = fit(network, data, options.training, folder, log_folder=log_folder)
+    history = fit(network, data, options.training, folder, task=config.task, log_folder=log_folder)
     used = {
         "network": options.network.model_dump(),
         "training": options.training.model_dump(),
@@ -69,7 +69,7 @@ def run_fn(fn_args: FnArgs) -> None:
         network,
         config.features,
         config.task,
-        data.learnt.vocabulary(task.LABEL),
+        task.label_names(config.task, data.learnt),
         task.baseline(config.task, data.labels(), data.learnt),
         transform_output.transform_features_layer(),
         {"name": config.name, "values": used},

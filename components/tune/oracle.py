@@ -12,6 +12,7 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
+from models.options import TaskOptions
 from models.search_space import TuneOptions
 
 
@@ -52,17 +53,16 @@ class DurableHyperband(Durable, HyperbandOracle):
     """Hyperband (Li et al. 2018)."""
 
 
-def make_oracle(tune: TuneOptions, epochs: int) -> keras_tuner.Oracle:
+def make_oracle(tune: TuneOptions, task: TaskOptions, epochs: int) -> keras_tuner.Oracle:
     """The oracle of a search; its space is still empty.
 
     Args:
         tune: the search's options.
+        task: says which way its metrics get better.
         epochs: of a trial, at most.
     """
     shared = {
-        "objective": keras_tuner.Objective(
-            f"val_{tune.objective}", "min" if tune.objective == "loss" else "max"
-        ),
+        "objective": keras_tuner.Objective(f"val_{tune.objective}", task.direction(tune.objective)),
         "seed": tune.seed,
         # A search ends when its trials are used up, and then says why they failed.
         "max_consecutive_failed_trials": 10**9,

@@ -30,6 +30,7 @@ from components.transform import TftLearnt
 from components.tune.oracle import make_oracle
 from components.tune.results import DEFAULT
 from models.network import compile_network
+from models.options import TaskOptions
 from models.own_network import Parts, build_any
 from models.search_space import OWN_PREFIX, chosen, declare
 from models.spec import TrainingOptions
@@ -44,10 +45,10 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     config = TuneConfig.model_validate_json(fn_args.custom_config[TUNE_KEY])
     learnt = TftLearnt(tft.TFTransformOutput(fn_args.transform_graph_path))
     # Rows are read when a trial needs them: the chief trains nothing.
-    data = functools.cache(lambda: load(fn_args, config.task))
+    data = functools.cache(lambda: load(fn_args))
     epochs = config.tune.epochs or config.training.epochs
     tuner = TrialRunner(
-        oracle=make_oracle(config.tune, epochs),
+        oracle=make_oracle(config.tune, config.task, epochs),
         hypermodel=ExperimentNetwork(config, learnt),
         directory=fn_args.working_dir,
         project_name=PROJECT,
@@ -72,6 +73,11 @@ class ExperimentNetwork(keras_tuner.HyperModel):
     def asks_itself(self) -> bool:
         """Whether building tells of values that were not declared."""
         return self._config.network.build_model is not None
+
+    @property
+    def task(self) -> TaskOptions:
+        """The experiment's task."""
+        return self._config.task
 
     def training(self, hp: keras_tuner.HyperParameters) -> TrainingOptions:
         """The trial's training options."""
@@ -199,6 +205,7 @@ class TrialRunner(keras_tuner.Tuner):
             self._data(),
             self.hypermodel.training(hp).model_copy(update={"epochs": epochs}),
             folder,
+            task=self.hypermodel.task,
             log_folder=log_folder,
             initial_epoch=initial_epoch,
             tell=lambda event: self.tell(trial_id, event),

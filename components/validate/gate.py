@@ -24,6 +24,7 @@ REPORT = "report.json"
 
 def check(
     config: GateConfig,
+    rows: Mapping[str, int],
     labels: Mapping[str, Mapping[str, LabelCount]],
     anomalies: Mapping[str, anomalies_pb2.Anomalies],
 ) -> list[str]:
@@ -31,6 +32,7 @@ def check(
 
     Args:
         config: the gate's share of the experiment.
+        rows: by split.
         labels: by split, the count of each label.
         anomalies: by split, what TFDV found.
 
@@ -40,10 +42,9 @@ def check(
     Raises:
         DataError: something stops the run; the message names everything that does.
     """
-    rows = {split: sum(count.rows for count in labels[split].values()) for split in SPLITS}
     errors = [
         f"the {split} split has no rows; the splits have "
-        + ", ".join(f"{name} {count}" for name, count in rows.items())
+        + ", ".join(f"{name} {rows[name]}" for name in SPLITS)
         + " (add rows, or change data.split)"
         for split in SPLITS
         if rows[split] == 0
@@ -72,18 +73,18 @@ def DataGate(
     # A File and no type of our own: Kubeflow's containers find only TFX's types, or a class that
     # stands at the top of a package.
     with fileio.open(os.path.join(examples.uri, SUMMARY)) as file:
-        counts = json.load(file)["labels"]
+        summary = json.load(file)
     labels = {
         split: {label: LabelCount(*count) for label, count in by_label.items()}
-        for split, by_label in counts.items()
+        for split, by_label in summary["labels"].items()
     }
     found = {}
     for split in json.loads(anomalies.split_names):
         path = os.path.join(anomalies.uri, f"Split-{split}", "SchemaDiff.pb")
         with fileio.open(path, "rb") as file:
             found[split] = anomalies_pb2.Anomalies.FromString(file.read())
-    warnings = check(GateConfig.model_validate_json(config), labels, found)
-    rows = {split: sum(count.rows for count in by.values()) for split, by in labels.items()}
+    rows = summary["rows"]
+    warnings = check(GateConfig.model_validate_json(config), rows, labels, found)
     fileio.makedirs(report.uri)
     with fileio.open(os.path.join(report.uri, REPORT), "w") as file:
         file.write(json.dumps({"rows": rows, "warnings": warnings}, indent=1))

@@ -27,7 +27,12 @@ class Analyzers(Protocol):
         """
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
-        """Scales float32 ``[batch]`` to mean 0 and deviation 1 over the train split."""
+        """Scales to mean 0 and deviation 1 over the train split; a constant becomes 0.
+
+        Args:
+            values: float32 ``[rows]``, or ``[rows, depth]`` to scale each column by itself.
+            name: under which the moments are kept.
+        """
 
 
 class Learnt(Protocol):

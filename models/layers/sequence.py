@@ -1,4 +1,4 @@
-"""Sequences as ``(values, lengths)``, and the layers that mix their steps by length.
+"""Sequences as ``(values, lengths)``, and the layers over them that know the lengths.
 
 Everything here takes right-padded ``values [batch, time, units]`` with ``lengths [batch]`` (int32,
 each >= 1), and no result depends on what stands in the padding or on how much of it there is.
@@ -87,6 +87,22 @@ class MaxPooling(keras.layers.Layer):
 
     def compute_output_shape(self, values_shape, lengths_shape):
         return (values_shape[0], values_shape[2])
+
+
+@keras.saving.register_keras_serializable(package="rondo")
+class BesideSteps(keras.layers.Layer):
+    """Puts one vector beside every step.
+
+    Call arguments: values ``[batch, time, units]``, vector ``[batch, others]``.
+    Returns: ``[batch, time, units + others]``.
+    """
+
+    def call(self, values, vector):
+        at_each_step = ops.zeros_like(values[:, :, :1]) + vector[:, None, :]
+        return ops.concatenate([values, at_each_step], axis=-1)
+
+    def compute_output_shape(self, values_shape, vector_shape):
+        return (*values_shape[:2], values_shape[2] + vector_shape[1])
 
 
 POOLINGS = {"last": LastPooling, "mean": MeanPooling, "max": MaxPooling}

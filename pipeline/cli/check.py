@@ -63,17 +63,20 @@ def _show_sample(experiment: "Experiment", sample: "DataSample") -> None:
     came = "" if sample.whole else f" in the {sample.labels.total():,} rows read"
     click.echo(f"labels: {len(sample.labels)}{came}: {frequent}{more}")
     for name, lengths in sample.lengths.items():
-        most = getattr(experiment.features[name], "max_length", None)
-        if most is None:
+        options = experiment.features[name]
+        if not hasattr(options, "max_length"):
             click.echo(f"{name}: {len(lengths.seen):,} distinct values in the train rows read")
             continue
-        ordered = sorted(lengths.tokens)
+        ordered = sorted(lengths.steps)
         median, high = (ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.95))
-        beyond = sum(count > most for count in ordered) / len(ordered)
-        click.echo(
-            f"{name}: tokens a row: median {median:,}, 95 % up to {high:,}, longest "
-            f"{ordered[-1]:,}; {beyond:.1%} of the rows are longer than max_length {most:,}"
+        line = (
+            f"{name}: {'tokens' if lengths.counted else 'steps'} a row: median {median:,}, 95 % up "
+            f"to {high:,}, longest {ordered[-1]:,}"
         )
+        if options.max_length is not None:
+            beyond = sum(count > options.max_length for count in ordered) / len(ordered)
+            line += f"; {beyond:.1%} of the rows are longer than max_length {options.max_length:,}"
+        click.echo(line)
 
 
 def _predict(

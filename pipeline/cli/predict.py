@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from models.options import FLOAT32_MAX
+from models.raw import FLOAT32_MAX, Raw, RawError
 from pipeline.cli.common import home_option, plain_errors, quiet_libraries
 
 ABOUT = "assets.extra/rondo.json"
@@ -23,7 +23,8 @@ def command(name: str, batch_size: int, home: str) -> None:
     """Reads JSON Lines on standard input and writes an answer a line, by NAME's released model.
 
     Fields that the model does not read (an id, the label) are left aside; a field that is absent or
-    null gets the experiment's value for missing ones, where it has one.
+    null gets the experiment's value for missing ones, where it has one.  A sequence is a list, of
+    any length; rows of the same length are answered together.
     """
     from pipeline.workspace import existing
     from serving.client import LocalModel
@@ -31,8 +32,9 @@ def command(name: str, batch_size: int, home: str) -> None:
     place = existing(home, name)
     quiet_libraries()
     model = LocalModel(place.pushed)
-    defaults = read_defaults(place.pushed / str(model.version))
-    rows = read_rows(sys.stdin.buffer, set(model.signature.inputs), defaults)
+    exported = place.pushed / str(model.version)
+    defaults, sequences = read_defaults(exported), read_sequences(exported)
+    rows = read_rows(sys.stdin.buffer, set(model.signature.inputs), defaults, sequences)
     for answer in model.predict(rows, batch_size=batch_size):
         click.echo(json.dumps(answer, ensure_ascii=False))
 
@@ -43,22 +45,40 @@ def read_defaults(model: Path) -> dict[str, Any]:
     Raises:
         UserError: the model's ``rondo.json`` does not hold that.
     """
+    return _about(model, "defaults")
+
+
+def read_sequences(model: Path) -> dict[str, Raw]:
+    """The forms of the sequence features, by name, as the exported model says them.
+
+    Raises:
+        UserError: the model's ``rondo.json`` does not hold that.
+    """
+    forms = _about(model, "features").items()
+    read = {name: Raw.model_validate(form) for name, form in forms if isinstance(form, dict)}
+    return {name: raw for name, raw in read.items() if raw.is_sequence}
+
+
+def _about(model: Path, field: str) -> dict[str, Any]:
     from components.errors import UserError
 
     about = model / ABOUT
     if not about.is_file():
         return {}
     try:
-        defaults = json.loads(about.read_text(encoding="utf-8")).get("defaults", {})
+        content = json.loads(about.read_text(encoding="utf-8")).get(field, {})
     except (ValueError, AttributeError) as error:
         raise UserError(f"{about}: not a JSON object; export the model again") from error
-    if not isinstance(defaults, dict):
-        raise UserError(f"{about}: defaults: expecting an object; export the model again")
-    return defaults
+    if not isinstance(content, dict):
+        raise UserError(f"{about}: {field}: expecting an object; export the model again")
+    return content
 
 
 def read_rows(
-    lines: Iterable[bytes], inputs: set[str], defaults: Mapping[str, Any] | None = None
+    lines: Iterable[bytes],
+    inputs: set[str],
+    defaults: Mapping[str, Any] | None = None,
+    sequences: Mapping[str, Raw] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of JSON Lines, with the fields that the model reads.
 
@@ -66,13 +86,17 @@ def read_rows(
         lines: UTF-8.
         inputs: the model's inputs.
         defaults: what an absent or null field gets, by name.
+        sequences: the forms of fields that hold a sequence; each gets its length beside it, unless
+            the row has one (and is padded).
 
     Raises:
-        UserError: a line is not a JSON object, lacks an input, or holds a number out of range.
+        UserError: a line is not a JSON object, lacks an input, holds a number out of range, or
+            something else than a sequence where one is read.
     """
     from components.errors import UserError
 
-    defaults = defaults or {}
+    defaults, sequences = defaults or {}, sequences or {}
+    needed = inputs - {f"{name}_length" for name in sequences}
     for number, line in enumerate(lines, start=1):
         where = f"<stdin>:{number}"
         if not line.strip():
@@ -87,12 +111,20 @@ def read_rows(
             raise UserError(f"{where}: not valid JSON: {error}") from error
         if isinstance(row, dict):
             row = row | {name: defaults[name] for name in defaults if row.get(name) is None}
-        missing = inputs - set(row) if isinstance(row, dict) else inputs
+        missing = needed - set(row) if isinstance(row, dict) else needed
         if missing:
             raise UserError(
-                f"{where}: an object with {', '.join(sorted(inputs))} is read on each "
+                f"{where}: an object with {', '.join(sorted(needed))} is read on each "
                 f"line; missing: {', '.join(sorted(missing))}"
             )
+        try:
+            for name, raw in sequences.items():
+                if isinstance(row[name], str):
+                    raise raw.unlisted(name, row[name])
+                row[name] = raw.read(name, row[name])
+                row.setdefault(f"{name}_length", len(row[name]))
+        except RawError as error:
+            raise UserError(f"{where}: {error}") from error
         for name in sorted(inputs):
             if not _in_range(row[name]):
                 raise UserError(

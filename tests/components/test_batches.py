@@ -222,3 +222,32 @@ def test_rows_are_parsed_once_and_then_kept() -> None:
     for _ in range(3):
         assert [inputs["number"] for inputs, _ in given.as_numpy_iterator()] == [0.0, 1.0, 2.0]
     assert len(parses) == 1
+
+
+@pytest.mark.parametrize("buckets", [1, 3])
+def test_labels_of_steps_and_vectors_are_padded_beside_their_lengths(buckets: int) -> None:
+    lengths = random_lengths(30, most=9)
+    numbers = np.repeat(np.arange(30), lengths)
+    features = {
+        "wave": tf.RaggedTensor.from_row_lengths(
+            np.stack([numbers, -numbers], axis=1).astype(np.float32), lengths
+        ),
+        "label": tf.RaggedTensor.from_row_lengths(numbers.astype(np.int64), lengths),
+    }
+    given = Rows(lengths, elements(parsed(features, 7), inputs_and_label("label")))
+    assert row_lengths(given.dataset).tolist() == lengths
+    seen = []
+    for inputs, labels in read(given, 8, buckets)():
+        steps = np.arange(labels.shape[1])[None, :] < inputs["wave_length"][:, None]
+        assert (labels[~steps] == -1).all() and (inputs["wave"][~steps] == 0.0).all()
+        np.testing.assert_array_equal(inputs["wave"][steps][:, 0], labels[steps])
+        np.testing.assert_array_equal(inputs["wave"][steps][:, 1], -labels[steps])
+        assert inputs["wave"].shape == (*labels.shape, 2)
+        seen += labels[:, 0].tolist()
+    assert sorted(seen) == list(range(30))
+
+
+def test_rows_without_a_sequence_have_no_steps() -> None:
+    features = {"number": tf.zeros([5]), "label": tf.zeros([5], tf.int64)}
+    dataset = elements(parsed(features, 2), inputs_and_label("label"))
+    assert row_lengths(dataset).tolist() == [0] * 5

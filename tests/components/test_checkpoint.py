@@ -10,7 +10,9 @@ import tensorflow as tf
 from components.train.checkpoint import Checkpoints, resume_folder
 from components.train.fit import fit
 from models.spec import EarlyStopping, TrainingOptions
+from models.tasks.classify import Options as Classify
 
+TASK = Classify(kind="classify", label="label")
 ROWS, EPOCHS = 64, 6
 
 
@@ -61,9 +63,8 @@ def options(patience: int | None = None) -> TrainingOptions:
 
 def trained(folder: Path, training: TrainingOptions, *kill: keras.callbacks.Callback):
     model = network()
-    history = fit(
-        model, Data(), training, str(folder), log_folder=str(folder / "log"), callbacks=kill
-    )
+    log = str(folder / "log")
+    history = fit(model, Data(), training, str(folder), task=TASK, log_folder=log, callbacks=kill)
     return model, history
 
 
@@ -80,7 +81,7 @@ def test_goes_on_at_the_epoch_it_was_in(tmp_path: Path, epoch: int, step: int) -
 
 def test_seed_of_shuffling_goes_on_with_the_epoch(tmp_path: Path) -> None:
     data, training = Data(), options()
-    arguments = {"log_folder": str(tmp_path / "log")}
+    arguments = {"task": TASK, "log_folder": str(tmp_path / "log")}
     with pytest.raises(Killed):
         fit(network(), data, training, str(tmp_path), callbacks=[KillAt(2, 0)], **arguments)
     fit(network(), data, training, str(tmp_path), **arguments)

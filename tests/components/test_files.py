@@ -10,12 +10,13 @@ import pytest
 from components.errors import DataError
 from components.ingest.files import HEAD_ROWS, Source, check_heads, content_hashes, sources
 from components.spec import (
-    Column,
     DataOptions,
     IngestConfig,
     SplitByColumn,
     SplitByFiles,
 )
+from models.features.categorical import Options as Categorical
+from models.tasks.classify import Options as Classify
 
 CONTENT = "text,sentiment\nfine,good\npoor,bad\n"
 
@@ -27,8 +28,8 @@ def data(path: Path | str, **fields: Any) -> DataOptions:
 def config(path: Path | str, missing: str | None = None, **fields: Any) -> IngestConfig:
     return IngestConfig(
         data=data(path, **fields),
-        columns={"review": Column(column="text", raw_type="string", missing=missing)},
-        label="sentiment",
+        features={"review": Categorical(kind="categorical", column="text", missing=missing)},
+        task=Classify(kind="classify", label="sentiment"),
         code="",
     )
 
@@ -198,8 +199,8 @@ def test_a_file_of_two_splits_is_refused(tmp_path: Path) -> None:
     split = {"by": "files", "train": "*.csv", "test": "test.csv"}
     config = IngestConfig(
         data={"path": str(tmp_path), "format": "csv", "split": split},
-        columns={"text": {"column": "text", "raw_type": "string"}},
-        label="label",
+        features={"text": {"kind": "text"}},
+        task={"kind": "classify", "label": "label"},
         code="",
     )
     with pytest.raises(DataError, match=r"data.split.test .* another split reads too"):
@@ -215,3 +216,14 @@ def test_content_hashes_see_an_edit_of_the_same_size_and_second(tmp_path: Path) 
     path.write_text('{"label": 1}')
     os.utime(path, ns=(2, 2))
     assert content_hashes(data) != before and list(before) == [str(path)]
+
+
+def test_content_hashes_see_an_edit_beside_the_named_file(tmp_path: Path) -> None:
+    for name in ("seq.in", "seq.out"):
+        (tmp_path / name).write_text("a b\n")
+    data = DataOptions(path=str(tmp_path / "seq.in"), format="aligned")
+    before = content_hashes(data)
+    assert list(before) == [str(tmp_path / "seq.in"), str(tmp_path / "seq.out")]
+    (tmp_path / "seq.out").write_text("O B\n")
+    os.utime(tmp_path / "seq.out", ns=(2, 2))
+    assert content_hashes(data) != before

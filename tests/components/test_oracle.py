@@ -9,13 +9,17 @@ from keras_tuner.engine.trial import TrialStatus
 
 from components.tune.oracle import make_oracle
 from models.search_space import TuneOptions
+from models.tasks.classify import Options as Classify
 
+TASK = Classify(kind="classify", label="label")
 SPACE = {"network.units": (1, 2, 3, 4, 5, 6)}
 
 
 def oracle(folder: Path, algorithm: str = "random"):
     trials = None if algorithm == "hyperband" else 4
-    made = make_oracle(TuneOptions(algorithm=algorithm, trials=trials, objective="accuracy"), 9)
+    made = make_oracle(
+        TuneOptions(algorithm=algorithm, trials=trials, objective="accuracy"), TASK, 9
+    )
     made._set_project_dir(str(folder), "search")
     made.verbose = 0
     hp = keras_tuner.HyperParameters()

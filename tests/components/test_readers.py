@@ -1,8 +1,10 @@
 """The readers: what is read, what is a bad row, and that nothing else is ever raised."""
 
 import csv as python_csv
+import gzip
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.errors import DataError
-from components.ingest import csv, jsonl
+from components.ingest.files import unpacked
+from components.ingest.readers import aligned, csv, jsonl
 from components.ingest.rows import MAX_FIELD_BYTES, Row
 from components.spec import DataOptions
 
@@ -285,3 +288,42 @@ def test_what_json_wrote_is_read_back(objects: list[dict[str, Any]], ascii_only:
 @given(PIECES)
 def test_arbitrary_bytes_are_objects_or_bad_rows(content: bytes) -> None:
     check_rows(read_jsonl(content))
+
+
+def read_aligned(path: Path) -> list[Row]:
+    options = DataOptions(path=str(path), format="aligned")
+    with open(path, "rb") as file, unpacked(file, str(path)) as stream:
+        return list(aligned.rows(stream, str(path), options))
+
+
+@pytest.mark.parametrize("packed", ["seq.in", "seq.out"])
+def test_aligned_files_are_columns_by_their_names(tmp_path: Path, packed: str) -> None:
+    contents = {"seq.in": "to größe\r\n\nin x\n", "seq.out": "O B\n\nO I", "intent": "a\n\nb\n"}
+    for name, text in contents.items():
+        path = tmp_path / (name + ".gz" if name == packed else name)
+        path.write_bytes(gzip.compress(text.encode()) if name == packed else text.encode())
+    (tmp_path / ".hidden").write_text("x")
+    for path in tmp_path.glob("[!.]*"):
+        assert good(read_aligned(path)) == [
+            (1, {"seq.in": "to größe", "seq.out": "O B", "intent": "a"}),
+            (3, {"seq.in": "in x", "seq.out": "O I", "intent": "b"}),
+        ]
+        assert len(aligned.companions(str(path))) == 2
+
+
+def test_aligned_files_of_other_lengths_and_codes_are_bad_rows(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1\n2\n3\n")
+    (tmp_path / "b").write_bytes(b"\xff\n2\n")
+    first, second, last = read_aligned(tmp_path / "a")
+    assert first.problem and "not UTF-8" in first.problem
+    assert second.fields == {"a": "2", "b": "2"}
+    assert last.line == 3 and f"{tmp_path / 'b'} ended before this line" in str(last.problem)
+
+
+def test_aligned_files_that_cannot_be_columns_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1\n")
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"1\n"))
+    with pytest.raises(DataError, match="holds 'a' twice, packed and not"):
+        read_aligned(tmp_path / "a")
+    with pytest.raises(DataError, match="reads files of this machine"):
+        next(aligned.rows(io.BytesIO(b"1\n"), "gs://b/a", DataOptions(path="x", format="aligned")))

@@ -10,13 +10,20 @@ from hypothesis import strategies as st
 
 from components.ingest.rows import BadRow, Row, example_of, hash_position, split_of
 from components.spec import (
-    Column,
     DataOptions,
     IngestConfig,
     SplitByColumn,
     SplitByFiles,
     SplitByHash,
 )
+from models.features.categorical import Options as Categorical
+from models.features.numeric import Options as Numeric
+from models.features.series import Options as Series
+from models.features.text import Options as Text
+from models.features.tokens import Options as Tokens
+from models.options import FeatureOptions, TaskOptions
+from models.tasks.classify import Options as Classify
+from models.tasks.tag import Options as Tag
 
 KEYS = 20_000
 
@@ -25,13 +32,21 @@ def data(**fields: Any) -> DataOptions:
     return DataOptions(path="/data/rows.csv", format="csv", **fields)
 
 
-def config(columns: dict[str, Column] | None = None, **fields: Any) -> IngestConfig:
-    columns = columns or {"review": Column(column="text", raw_type="string")}
-    return IngestConfig(data=data(**fields), columns=columns, label="label", code="")
+STRICT = Categorical(kind="categorical", column="text")
+
+
+def config(
+    features: dict[str, FeatureOptions] | None = None,
+    task: TaskOptions | None = None,
+    **fields: Any,
+) -> IngestConfig:
+    features = features or {"review": STRICT}
+    task = task or Classify(kind="classify", label="label")
+    return IngestConfig(data=data(**fields), features=features, task=task, code="")
 
 
 def number(missing: float | None = None) -> IngestConfig:
-    return config({"price": Column(column="price", raw_type="float", missing=missing)})
+    return config({"price": Numeric(kind="numeric", missing=missing)})
 
 
 def example(fields: dict[str, Any], given_config: IngestConfig):
@@ -185,7 +200,7 @@ def test_missing_text_is_bad_or_replaced() -> None:
     for fields, came in (({}, "is absent"), ({"text": None}, "is empty")):
         with pytest.raises(BadRow, match=rf"field 'text' {came} .*`missing:`"):
             example(fields, config())
-    replaced = config({"review": Column(column="text", raw_type="string", missing="n/a")})
+    replaced = config({"review": Categorical(kind="categorical", column="text", missing="n/a")})
     for fields in ({}, {"text": None}, {"text": ""}):
         with pytest.raises(BadRow, match=r"field 'text' is .*`missing:`"):
             example(fields, config())
@@ -194,7 +209,7 @@ def test_missing_text_is_bad_or_replaced() -> None:
 
 
 def test_an_empty_text_may_be_a_value() -> None:
-    column = Column(column="text", raw_type="string", empty_is_a_value=True)
+    column = Text(kind="text", column="text")
     assert example({"text": ""}, config({"review": column})).values == {"review": ""}
     for fields in ({}, {"text": None}):
         with pytest.raises(BadRow, match=r"`missing:`"):
@@ -256,8 +271,8 @@ def test_missing_numbers_are_bad_or_replaced() -> None:
 )
 def test_any_row_becomes_an_example_or_is_bad(fields: dict[str, Any]) -> None:
     columns = {
-        "review": Column(column="text", raw_type="string"),
-        "price": Column(column="price", raw_type="float", missing=0.0),
+        "review": STRICT,
+        "price": Numeric(kind="numeric", missing=0.0),
     }
     try:
         came = example_of(Row(2, fields), "all", config(columns))
@@ -268,3 +283,47 @@ def test_any_row_becomes_an_example_or_is_bad(fields: dict[str, Any]) -> None:
     assert came.label
     assert isinstance(came.values["review"], str)
     assert math.isfinite(came.values["price"])
+
+
+WORDS = {"words": Tokens(kind="tokens", delimiter=" ")}
+TAG = Tag(kind="tag", label="tags", aligned_with="words")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"words": ["to", "Rome"], "tags": ["O", "B-city"]}, {"words": "to Rome", "tags": "O B-city"}],
+    ids=["jsonl", "csv"],
+)
+def test_every_step_has_its_label(fields: dict[str, Any]) -> None:
+    row = example_of(Row(2, fields), "all", config(WORDS, TAG))
+    assert row.values == {"words": ["to", "Rome"]} and row.label == ["O", "B-city"]
+    assert list(TAG.counted(row.label)) == ["O", "B-city"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["O"], "'words' has 2 steps, but column 'tags' has 1 labels; every step has one"),
+        (["O", "O", "O"], "'words' has 2 steps, but column 'tags' has 3 labels"),
+        ([], "'tags' is empty"),
+        ("  ", "'tags' is empty"),
+        (None, "'tags' is empty"),
+        (["O", ""], "'tags' has an empty label"),
+        (["O", "a\nb"], "'tags' is 'a.*nb', and a label is one line"),
+        (7, "'tags': a int came, where a list of strings is read"),
+    ],
+    ids=str,
+)
+def test_labels_that_do_not_fit_the_steps_are_bad(labels: object, message: str) -> None:
+    row = Row(2, {"words": ["to", "Rome"], "tags": labels})
+    with pytest.raises(BadRow, match=message):
+        example_of(row, "all", config(WORDS, TAG))
+
+
+def test_a_series_is_classified_by_its_row() -> None:
+    wave = {"wave": Series(kind="series", depth=2)}
+    assert example({"wave": [[1, 2], [3, 4.5]]}, config(wave)).values == {
+        "wave": [[1.0, 2.0], [3.0, 4.5]]
+    }
+    with pytest.raises(BadRow, match=r"field 'wave\[1\]': 1 numbers came"):
+        example({"wave": [[1, 2], [3]]}, config(wave))

@@ -6,10 +6,11 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.errors import DataError
-from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, Column, GateConfig, SchemaConfig
+from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, GateConfig, SchemaConfig
 from components.validate.gate import check
 from components.validate.schema import schema_of
 from models.options import LabelCount
+from models.raw import Raw
 from models.tasks.classify import Options as Classify
 
 Counts = Mapping[str, Mapping[str, LabelCount]]
@@ -29,6 +30,12 @@ def counts(**splits: dict[str, int]) -> Counts:
     }
 
 
+def checked(labels: Counts, found: Mapping[str, anomalies_pb2.Anomalies]) -> list[str]:
+    """The gate's warnings on rows with one label each."""
+    rows = {split: sum(count.times for count in by.values()) for split, by in labels.items()}
+    return check(CONFIG, rows, labels, found)
+
+
 def anomaly(severity: int, description: str = "too odd") -> anomalies_pb2.AnomalyInfo:
     return anomalies_pb2.AnomalyInfo(description=description, severity=severity)
 
@@ -39,13 +46,13 @@ def anomalies(**features: anomalies_pb2.AnomalyInfo) -> anomalies_pb2.Anomalies:
 
 def refusal(labels: Counts, found: Mapping[str, anomalies_pb2.Anomalies] | None = None) -> str:
     with pytest.raises(DataError) as raised:
-        check(CONFIG, labels, found or {})
+        checked(labels, found or {})
     return str(raised.value)
 
 
 def test_good_data_passes_without_a_word() -> None:
-    assert check(CONFIG, counts(), {}) == []
-    assert check(CONFIG, counts(), {split: anomalies() for split in SPLITS}) == []
+    assert checked(counts(), {}) == []
+    assert checked(counts(), {split: anomalies() for split in SPLITS}) == []
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -93,7 +100,7 @@ def test_a_label_that_training_never_sees_is_refused_where_it_stands() -> None:
     ("split", "says"), [("validate", "it is not validated"), ("test", "its quality is not judged")]
 )
 def test_a_label_that_is_not_judged_is_a_warning(split: str, says: str) -> None:
-    assert check(CONFIG, counts(**{split: {"glad": 10, "bored": 1}}), {}) == [
+    assert checked(counts(**{split: {"glad": 10, "bored": 1}}), {}) == [
         f"label 'sad' has no row in the {split} split: {says}"
     ]
 
@@ -116,7 +123,7 @@ def test_a_severe_anomaly_stops_the_run() -> None:
 @pytest.mark.parametrize("severity", [SEVERITY.WARNING, SEVERITY.UNKNOWN])
 def test_a_mild_anomaly_is_a_warning(severity: int) -> None:
     found = {"test": anomalies(text=anomaly(severity))}
-    assert check(CONFIG, counts(), found) == ["test split, feature 'text': too odd"]
+    assert checked(counts(), found) == ["test split, feature 'text': too odd"]
 
 
 def test_warnings_come_by_feature_after_those_of_the_labels() -> None:
@@ -124,7 +131,7 @@ def test_warnings_come_by_feature_after_those_of_the_labels() -> None:
         "train": anomalies(b=anomaly(SEVERITY.WARNING), a=anomaly(SEVERITY.WARNING)),
         "test": anomalies(a=anomaly(SEVERITY.WARNING)),
     }
-    assert check(CONFIG, counts(test={"glad": 5, "bored": 5}), found) == [
+    assert checked(counts(test={"glad": 5, "bored": 5}), found) == [
         "label 'sad' has no row in the test split: its quality is not judged",
         "train split, feature 'a': too odd",
         "train split, feature 'b': too odd",
@@ -145,11 +152,11 @@ def test_anomalies_are_named_beside_an_empty_split() -> None:
 
 def schema(grouped: bool = False) -> dict[str, schema_pb2.Feature]:
     config = SchemaConfig(
-        columns={
-            "text": Column(column="Review text", raw_type="string", empty_is_a_value=True),
-            "price": Column(column="price", raw_type="float", missing=0.0),
+        raw={
+            "text": Raw(dtype="string"),
+            "price": Raw(dtype="float"),
+            "mood": Raw(dtype="string"),
         },
-        label="mood",
         grouped=grouped,
         code="",
     )
@@ -178,3 +185,22 @@ def test_every_feature_has_one_value_in_every_row() -> None:
         assert not feature.shape.dim
         assert feature.presence.min_fraction == 1.0
         assert feature.presence.min_count == 1
+
+
+def test_sequences_are_stated_as_ragged_with_at_least_a_step() -> None:
+    raw = {
+        "words": Raw(dtype="string", shape=(None,)),
+        "wave": Raw(dtype="float", shape=(None, 3)),
+        "price": Raw(dtype="float"),
+    }
+    made = schema_of(SchemaConfig(raw=raw, grouped=False, code=""))
+    features = {feature.name: feature for feature in made.feature}
+    assert features["words"].value_count.min == 1 and features["wave"].value_count.min == 3
+    assert not features["words"].HasField("shape") and features["price"].HasField("shape")
+    stated = made.tensor_representation_group[""].tensor_representation
+    assert set(stated) == set(features)
+    assert stated["price"].dense_tensor.column_name == "price"
+    assert stated["price"].dense_tensor.HasField("shape")
+    assert list(stated["words"].ragged_tensor.feature_path.step) == ["words"]
+    assert not stated["words"].ragged_tensor.partition
+    assert [part.uniform_row_length for part in stated["wave"].ragged_tensor.partition] == [3]

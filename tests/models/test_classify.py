@@ -133,20 +133,21 @@ def test_raw_labels_become_their_rank_and_unknown_ones_stay_outside(
 def test_clients_get_names_and_scores_not_indices() -> None:
     scores = tf.constant([[0.2, 0.5, 0.3], [0.9, 0.05, 0.05]])
     served = {
-        name: value.numpy() for name, value in graph.served_outputs(TASK, scores, LABELS).items()
+        name: value.numpy()
+        for name, value in graph.served_outputs(TASK, scores, LABELS, {}).items()
     }
     assert list(served) == ["label", "score", "labels", "scores"]
     assert served["label"].tolist() == [b"bad", b"good"]
     np.testing.assert_allclose(served["score"], [0.5, 0.9])
     assert served["labels"].tolist() == [[label.encode() for label in LABELS]] * 2
     np.testing.assert_array_equal(served["scores"], scores)
-    empty = graph.served_outputs(TASK, tf.zeros([0, 3]), LABELS)
+    empty = graph.served_outputs(TASK, tf.zeros([0, 3]), LABELS, {})
     assert empty["label"].shape == (0,)
     assert empty["labels"].shape == (0, 3)
 
 
 def test_served_outputs_of_names_outside_ascii_are_utf8() -> None:
-    served = graph.served_outputs(TASK, tf.constant([[0.1, 0.9]]), ["größer", "小さい"])
+    served = graph.served_outputs(TASK, tf.constant([[0.1, 0.9]]), ["größer", "小さい"], {})
     assert served["label"].numpy()[0].decode("utf-8") == "小さい"
 
 

@@ -284,7 +284,11 @@ def test_a_process_that_knows_only_tensorflow_reads_it(exported: Path, loaded) -
 
 def test_what_a_person_must_know_stands_beside_the_graph(exported: Path) -> None:
     expected = {
-        "features": {"review": "string", "price": "float", "shop": "string"},
+        "features": {
+            "review": {"dtype": "string", "shape": []},
+            "price": {"dtype": "float", "shape": []},
+            "shop": {"dtype": "string", "shape": []},
+        },
         "task": "classify",
         "labels": LABELS,
         "name": "reviews",

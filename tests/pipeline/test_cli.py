@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from components.errors import UserError
+from models.raw import Raw
 from pipeline.cli.common import plain_errors
 from pipeline.cli.main import COMMANDS, main
-from pipeline.cli.predict import read_defaults, read_rows
+from pipeline.cli.predict import read_defaults, read_rows, read_sequences
 
 RONDO = (sys.executable, "-m", "pipeline.cli.main")
 
@@ -139,7 +140,8 @@ def test_docs_name_every_option() -> None:
     documented = "".join((docs / name).read_text() for name in ("experiment.md", "tuning.md"))
     classes = [DataOptions, ReleaseOptions, NetworkOptions, TrainingOptions, EarlyStopping]
     classes += [TuneOptions, Between]
-    classes += [options_class("features", name) for name in slice_names("features")]
+    for group in ("features", "tasks"):
+        classes += [options_class(group, name) for name in slice_names(group)]
     for options in classes:
         for name in options.model_fields:
             assert f"`{name}" in documented or f"{{{name}:" in documented, (options, name)
@@ -209,12 +211,13 @@ def test_own_feature_kind_beside_the_file(tmp_path: Path) -> None:
     kind.mkdir(parents=True)
     (kind.parent / "__init__.py").touch()
     (kind / "__init__.py").write_text(
-        "from typing import ClassVar, Literal\n"
+        "from typing import Literal\n"
         "from models.options import FeatureOptions\n"
+        "from models.raw import Raw\n"
         "class Options(FeatureOptions):\n"
-        "    raw_type: ClassVar[str] = 'string'\n"
-        "    is_sequence: ClassVar[bool] = False\n"
         "    kind: Literal['my_package.my_feature']\n"
+        "    @property\n"
+        "    def raw(self): return Raw(dtype='string')\n"
     )
     (kind / "graph.py").touch()
     file = tmp_path / "sub" / "e.yaml"
@@ -271,3 +274,50 @@ def test_missing_fields_get_the_models_defaults(tmp_path: Path) -> None:
         about.write_text(content)
         with pytest.raises(UserError, match="export the model again"):
             read_defaults(tmp_path)
+
+
+SEQUENCES = {
+    "words": Raw(dtype="string", shape=(None,)),
+    "wave": Raw(dtype="float", shape=(None, 1)),
+}
+SENT = {"words", "words_length", "wave", "wave_length"}
+
+
+def test_sequences_get_their_lengths() -> None:
+    lines = [
+        b'{"words": ["a", "b"], "wave": [1, 2.5], "id": 3}',
+        b'{"words": ["a", "", ""], "words_length": 1, "wave": [[1]]}',
+    ]
+    assert list(read_rows(lines, SENT, {}, SEQUENCES)) == [
+        {"words": ["a", "b"], "words_length": 2, "wave": [[1.0], [2.5]], "wave_length": 2},
+        {"words": ["a", "", ""], "words_length": 1, "wave": [[1.0]], "wave_length": 1},
+    ]
+    assert list(read_rows([b"{}"], SENT, {"words": ["x"], "wave": [[0.0]]}, SEQUENCES)) == [
+        {"words": ["x"], "words_length": 1, "wave": [[0.0]], "wave_length": 1}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"words": "a b", "wave": [1]}', "'words': text came, where a list of strings is read"),
+        (b'{"words": [["a"]], "wave": [1]}', "'words[0]': a list came, where text is read"),
+        (b'{"words": ["a"], "wave": 1}', "'wave': a int came, where a list of numbers is read"),
+        (b'{"words": ["a"], "wave": [NaN]}', "'wave[0]': nan came, where a finite number is read"),
+        (b'{"words": ["a"]}', "an object with wave, words is read on each line; missing: wave"),
+    ],
+    ids=str,
+)
+def test_what_is_no_sequence_is_one_line(line: bytes, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        list(read_rows([line], SENT, {}, SEQUENCES))
+    said = str(caught.value)
+    assert said.startswith("<stdin>:1: ") and message in said and "\n" not in said
+
+
+def test_forms_of_sequences_come_from_the_model(tmp_path: Path) -> None:
+    about = tmp_path / "assets.extra" / "rondo.json"
+    about.parent.mkdir()
+    forms = {name: raw.model_dump() for name, raw in SEQUENCES.items()}
+    about.write_text(json.dumps({"features": forms | {"price": {"dtype": "float", "shape": []}}}))
+    assert read_sequences(tmp_path) == SEQUENCES

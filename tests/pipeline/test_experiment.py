@@ -210,16 +210,16 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "feature without kind": (
         changed("{kind: text}", "{max_length: 3}"),
-        "6: features.review: state its kind: {kind: text, ...}",
+        "6: features.review: state its kind: {kind: NAME, ...}, with one of categorical, numeric",
     ),
     "unknown kind": (
         changed("kind: text", "kind: texts"),
-        "6: features.review.kind: 'texts' came; allowed: categorical, numeric, text; "
-        "did you mean text?",
+        "6: features.review.kind: 'texts' came; allowed: categorical, numeric, series, "
+        "text, tokens; did you mean text?",
     ),
     "unknown task": (
         changed("kind: classify", "kind: clasify"),
-        "7: task.kind: 'clasify' came; allowed: classify; did you mean classify?",
+        "7: task.kind: 'clasify' came; allowed: classify, tag; did you mean classify?",
     ),
     "kind that cannot be imported": (
         changed("kind: text", "kind: nowhere.features"),
@@ -231,7 +231,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown format": (
         changed("format: csv", "format: csvv"),
-        "4: data.format: 'csvv' came; allowed: csv, jsonl; did you mean csv?",
+        "4: data.format: 'csvv' came; allowed: aligned, csv, jsonl, or a reader's dotted path; "
+        "did you mean csv?",
     ),
     "unknown split": (
         changed("format: csv", "format: csv\n  split:\n    by: groups"),
@@ -267,7 +268,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown cell": (
         MINIMAL + "network: {cell: lsmt}\n",
-        "8: network.cell: unknown cell 'lsmt'; allowed: gru, lstm, none; did you mean lstm?",
+        "8: network.cell: unknown cell 'lsmt'; allowed: gru, lstm, none, or a module's "
+        "dotted path; did you mean lstm?",
     ),
     "unknown pooling": (
         MINIMAL + "network:\n  pooling:\n    - mean\n    - lats\n",
@@ -314,6 +316,35 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "label of a name that is taken": (
         changed("label: sentiment", "label: _id"),
         "7: task.label: '_id' is a name that Rondo uses",
+    ),
+    "tag without a sequence": (
+        changed("kind: classify", "kind: tag"),
+        "7: task: tag labels the steps of a sequence, and the sequence features are: none",
+    ),
+    "tag of a sequence that is cut": (
+        changed("kind: classify", "kind: tag", changed("text}", "tokens, max_length: 9}")),
+        "7: task: feature 'review' does not keep each step",
+    ),
+    "tag aligned with nothing": (
+        changed("kind: classify", "kind: tag, aligned_with: x", changed("text}", "tokens}")),
+        "7: task: aligned_with: 'x' is no sequence feature; those are: review",
+    ),
+    "metric of another task": (
+        changed("kind: classify", "kind: tag", changed("text}", "tokens}"))
+        + "release: {thresholds: {accuracy: 0.9}}\n",
+        "8: release.thresholds.accuracy: 'accuracy' came; allowed: token_accuracy, log_loss; did",
+    ),
+    "cell of a module that is none": (
+        MINIMAL + "network: {cell: no_package.cell}\n",
+        "8: network.cell: no module 'no_package.cell' beside the experiment file",
+    ),
+    "cell of a module without one": (
+        MINIMAL + "network: {cell: models.raw}\n",
+        "8: network.cell: ",
+    ),
+    "format of a module without a reader": (
+        changed("format: csv", "format: models.raw"),
+        "4: data.format: ",
     ),
     "option given twice": (
         MINIMAL + "training:\n  epochs: 3\n  epochs: 4\n",
@@ -467,17 +498,18 @@ def test_what_an_override_replaces_has_its_line_no_more(mistakes: Checker) -> No
 
 
 USERS_SLICE = """
-from typing import ClassVar
-
 from pydantic import Field
 
 from models.options import FeatureOptions
+from models.raw import Raw
 
 
 class Options(FeatureOptions):
-    raw_type: ClassVar[str] = "string"
-
     stride: int = Field(2, ge=1)
+
+    @property
+    def raw(self) -> Raw:
+        return Raw(dtype="string")
 """
 
 
@@ -506,7 +538,23 @@ def test_a_users_own_feature_is_named_by_its_dotted_path(
     assert line.startswith("6: features.review.strid: unknown option; did you mean stride?")
 
 
-@pytest.mark.parametrize("source", ["1 / 0", "Options = 3", "raise SystemError('no')"])
+def test_a_users_own_cell_and_reader_are_found_without_being_imported(
+    users_package: str, tmp_path: Path, read: Callable
+) -> None:
+    package = tmp_path / "code" / "theirs"
+    (package / "cell.py").write_text("1 / 0\ndef layer(units, name): ...\n", encoding="utf-8")
+    (package / "reader.py").write_text("PATTERNS = ()\ndef rows(): 1 / 0\n", encoding="utf-8")
+    text = changed("format: csv", "format: theirs.reader") + "network: {cell: theirs.cell}\n"
+    experiment = read(text)
+    assert experiment.network.cell == "theirs.cell"
+    assert experiment.data.format == "theirs.reader"
+    assert not {"theirs.cell", "theirs.reader"} & set(sys.modules)
+
+
+ABSTRACT = "from models.options import FeatureOptions\nclass Options(FeatureOptions): pass"
+
+
+@pytest.mark.parametrize("source", ["1 / 0", "Options = 3", "raise SystemError('no')", ABSTRACT])
 def test_a_users_module_that_fails_is_a_mistake_of_the_file(
     users_package: str, tmp_path: Path, mistakes: Checker, source: str
 ) -> None:
@@ -572,6 +620,7 @@ KEYS = st.sampled_from(
         *("name", "data", "features", "task", "network", "training", "tune", "release"),
         *("path", "format", "split", "by", "train", "validate", "test", "group", "seed"),
         *("review", "kind", "label", "column", "missing", "pooling", "cell", "units"),
+        *("aligned_with", "depth", "max_length", "delimiter"),
         *("thresholds", "accuracy", "early_stopping", "monitor"),
     ]
 )
@@ -579,6 +628,7 @@ WORDS = st.sampled_from(
     [
         *("text", "numeric", "classify", "csv", "jsonl", "row", "group", "column", "files"),
         *("last", "mean", "lstm", "none", "accuracy", "x"),
+        *("tag", "tokens", "series", "review", "models.x", "models.cells.gru"),
     ]
 )
 VALUES = (

@@ -46,7 +46,7 @@ def test_small_data_are_counted_exactly(tmp_path: Path) -> None:
     assert found.rows["train"] == pytest.approx(0.8 * ROWS, rel=0.05)
     assert found.labels == {"a": ROWS / 2, "b": ROWS / 2}
     tokens = [len(json.loads(line)["text"].split()) for line in content().splitlines()]
-    assert sorted(found.lengths["text"].tokens) == sorted(tokens)
+    assert sorted(found.lengths["text"].steps) == sorted(tokens)
     assert len(found.kept) == min(sample.KEPT_ROWS, found.rows["train"])
     assert found.bytes == len(content())
     seen = len(found.lengths["text"].seen)
@@ -66,7 +66,7 @@ def test_csv_is_counted_exactly(tmp_path: Path, packed: bool) -> None:
     file.write_text(EXPERIMENT.replace("{path: rows.jsonl, format: jsonl}", data))
     _, found = sampled(file)
     assert found.whole and sum(found.rows.values()) == ROWS and found.bytes == len(text)
-    assert set(found.lengths["text"].tokens) == {3}
+    assert set(found.lengths["text"].steps) == {3}
 
 
 def test_predictions_of_other_versions_are_left_out() -> None:

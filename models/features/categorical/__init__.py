@@ -1,10 +1,9 @@
 """Categorical: one of a set of strings a row, embedded."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from models.options import FeatureOptions
+from models.raw import Raw
 
 
 class Options(FeatureOptions):
@@ -16,10 +15,12 @@ class Options(FeatureOptions):
         missing: value for rows whose field is empty or absent; such a row is an error if unset.
     """
 
-    raw_type: ClassVar[str] = "string"
-
     vocabulary: int = Field(1_000, ge=1, le=5_000_000)
     missing: str | None = None
 
     def tokens_of(self, value: object) -> list[str]:
         return [str(value)]
+
+    @property
+    def raw(self) -> Raw:
+        return Raw(dtype="string")

@@ -1,10 +1,11 @@
 """Numeric: one number a row, scaled by what the train split shows."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from models.options import FLOAT32_MAX, FeatureOptions
+from models.options import FeatureOptions
+from models.raw import FLOAT32_MAX, Raw
 
 
 class Options(FeatureOptions):
@@ -15,7 +16,9 @@ class Options(FeatureOptions):
         missing: value for rows whose field is empty or absent; such a row is an error if unset.
     """
 
-    raw_type: ClassVar[str] = "float"
-
     scale: Literal["standard", "none"] = "standard"
     missing: float | None = Field(None, ge=-FLOAT32_MAX, le=FLOAT32_MAX)
+
+    @property
+    def raw(self) -> Raw:
+        return Raw(dtype="float")

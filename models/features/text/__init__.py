@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from models.options import FeatureOptions
+from models.raw import Raw
 
 
 class Options(FeatureOptions):
@@ -22,7 +23,6 @@ class Options(FeatureOptions):
         strip_tags: replaces ``<...>`` markup by a blank first.
     """
 
-    raw_type: ClassVar[str] = "string"
     empty_is_a_value: ClassVar[bool] = True
 
     max_length: int = Field(256, ge=1, le=100_000)
@@ -46,3 +46,7 @@ class Options(FeatureOptions):
             text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
             text = re.sub(r"([^\w\s']|_)", r" \1 ", text)
         return text.split()
+
+    @property
+    def raw(self) -> Raw:
+        return Raw(dtype="string")

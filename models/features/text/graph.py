@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from models.features.analyzers import Analyzers, Learnt
+from models.features.sequences import sequence_inputs, with_a_step
 from models.features.text import Options
 from models.layers.sequence import Sequence
 
@@ -60,19 +61,12 @@ def preprocess(
         raw = tf.where(raw == "", options.missing, raw)
     tokens = tokenize(options, raw)
     ids = analyzers.vocabulary(tokens, name, top_k=options.vocabulary) + FIRST_TOKEN
-    empty = tf.cast(ids.row_lengths() == 0, tf.int64)
-    filler = tf.RaggedTensor.from_row_lengths(
-        tf.fill([tf.reduce_sum(empty)], tf.constant(UNKNOWN, tf.int64)), empty
-    )
-    return {name: tf.concat([ids, filler], axis=1)}
+    return {name: with_a_step(ids, tf.constant([UNKNOWN], tf.int64))}
 
 
 def keras_inputs(options: Options, name: str) -> dict[str, keras.KerasTensor]:
     """The network's inputs: ids ``[batch, time]`` and lengths ``[batch]``, both int32."""
-    return {
-        name: keras.Input((None,), dtype="int32", name=name),
-        f"{name}_length": keras.Input((), dtype="int32", name=f"{name}_length"),
-    }
+    return sequence_inputs(name, "int32")
 
 
 def encode(

@@ -1,9 +1,10 @@
 """Classify: one label a row (many to one)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from models.options import LabelCount, TaskOptions
+from models.options import LabelCount, TaskOptions, checked_label
+from models.raw import RawValue
 
 
 class Options(TaskOptions):
@@ -18,7 +19,11 @@ class Options(TaskOptions):
     training_metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     higher_is_better: ClassVar[dict[str, bool]] = {"accuracy": True, "log_loss": False}
 
-    label: str
+    def read(self, fields: Mapping[str, object]) -> RawValue:
+        return checked_label(self.label, super().read(fields))
+
+    def counted(self, label: RawValue) -> Iterable[str]:
+        return (label,)
 
     def label_problems(
         self, labels: Mapping[str, Mapping[str, LabelCount]]
@@ -42,7 +47,7 @@ class Options(TaskOptions):
             for label, count in counts.items():
                 everywhere.setdefault(label, []).append(count)
         for label, counts in sorted(everywhere.items()):
-            rows = sum(count.rows for count in counts)
+            rows = sum(count.times for count in counts)
             if rows == 1:
                 errors.append(
                     f"{counts[0].first}: label {label!r} occurs in this row only, and one row "

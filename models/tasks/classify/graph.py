@@ -4,7 +4,7 @@ The trivial baseline answers every row with the label frequencies of the train s
 the most frequent one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -13,9 +13,9 @@ import tensorflow as tf
 from models.features.analyzers import Analyzers, Learnt
 from models.options import LABEL
 from models.tasks.classify import Options
+from models.tasks.names import SMALLEST_PROBABILITY, frequencies, names_as_bytes
 
 STATISTICS = ("rows", "correct", "log_loss")
-SMALLEST_PROBABILITY = 1e-7
 
 
 def preprocess(options: Options, raw: tf.Tensor, analyzers: Analyzers) -> dict[str, tf.Tensor]:
@@ -23,12 +23,17 @@ def preprocess(options: Options, raw: tf.Tensor, analyzers: Analyzers) -> dict[s
     return {LABEL: analyzers.vocabulary(raw, LABEL, top_k=None)}
 
 
-def head(options: Options, vector: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
+def label_names(options: Options, learnt: Learnt) -> list[str]:
+    """The labels, in the order of the scores."""
+    return learnt.vocabulary(LABEL)
+
+
+def head(options: Options, body: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
     """``[batch, units]`` to probabilities ``[batch, labels]``, float32."""
     classes = learnt.vocabulary_size(LABEL)
     return keras.layers.Dense(
         classes, activation="softmax", dtype="float32", name="classify.scores"
-    )(vector)
+    )(body)
 
 
 def loss(options: Options) -> keras.losses.Loss:
@@ -41,23 +46,30 @@ def training_metrics(options: Options) -> list[keras.metrics.Metric]:
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
-def baseline(options: Options, labels: np.ndarray, learnt: Learnt) -> np.ndarray:
+def baseline(options: Options, labels: Iterable[np.ndarray], learnt: Learnt) -> np.ndarray:
     """Scores of the trivial baseline.
 
     Args:
         options: the task's options.
-        labels: int64 ``[rows]``, transformed labels of the train split.
+        labels: transformed labels of the train split, an int64 scalar a row.
         learnt: holds the label vocabulary.
 
     Returns:
         float32 ``[labels]``: label frequencies, each label counted once more than it occurs.
     """
-    counts = np.bincount(labels[labels >= 0], minlength=learnt.vocabulary_size(LABEL)) + 1.0
-    return (counts / counts.sum()).astype(np.float32)
+    return frequencies(labels, learnt.vocabulary_size(LABEL))
+
+
+def baseline_scores(
+    options: Options, baseline: np.ndarray, inputs: Mapping[str, tf.Tensor]
+) -> tf.Tensor:
+    """The baseline's answer to a batch, as the network would give it: ``[batch, labels]``."""
+    rows = tf.shape(next(iter(inputs.values())))[0]
+    return tf.broadcast_to(tf.constant(baseline), [rows, len(baseline)])
 
 
 def served_outputs(
-    options: Options, scores: tf.Tensor, labels: Sequence[str]
+    options: Options, scores: tf.Tensor, labels: Sequence[str], inputs: Mapping[str, tf.Tensor]
 ) -> dict[str, tf.Tensor]:
     """What a client gets.
 
@@ -65,6 +77,7 @@ def served_outputs(
         options: the task's options.
         scores: float32 ``[batch, labels]``.
         labels: the label names, in the order of the scores.
+        inputs: the network's inputs by name.
 
     Returns:
         ``label`` string ``[batch]`` and its ``score`` float32 ``[batch]``; all ``labels`` string
@@ -77,6 +90,10 @@ def served_outputs(
         "labels": tf.broadcast_to(names[None, :], tf.shape(scores)),
         "scores": scores,
     }
+
+
+judged_outputs = served_outputs
+"""What ``example_statistics`` reads."""
 
 
 def example_statistics(
@@ -93,21 +110,13 @@ def example_statistics(
         float64 ``[rows, 3]``.  A label that is not among the served ones counts as wrong, with the
         loss of the smallest probability.
     """
-    names = _as_bytes(outputs["labels"])
-    truth = _as_bytes(labels).reshape(-1, 1)
+    names = names_as_bytes(outputs["labels"])
+    truth = names_as_bytes(labels).reshape(-1, 1)
     scores = np.asarray(outputs["scores"], np.float64)
     probability = np.where(names == truth, scores, 0.0).sum(axis=1)
-    correct = _as_bytes(outputs["label"]).reshape(-1) == truth[:, 0]
+    correct = names_as_bytes(outputs["label"]).reshape(-1) == truth[:, 0]
     log_loss = -np.log(np.clip(probability, SMALLEST_PROBABILITY, 1.0))
     return np.stack([np.ones(len(truth)), correct, log_loss], axis=1)
-
-
-def _as_bytes(names: np.ndarray) -> np.ndarray:
-    names = np.asarray(names)
-    if names.dtype.kind == "O":
-        flat = [name.encode() if isinstance(name, str) else name for name in names.ravel()]
-        return np.array(flat, bytes).reshape(names.shape)
-    return np.char.encode(names, "utf-8") if names.dtype.kind == "U" else names.astype(bytes)
 
 
 def summarise(sums: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,0 +1,110 @@
+"""Raw values: what is read from csv's text and JSON, and what is refused with which words."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from models.features.series import Options as Series
+from models.features.text import Options as Text
+from models.features.tokens import Options as Tokens
+from models.options import FeatureOptions
+from models.raw import FLOAT32_MAX, Raw, RawError
+from models.tasks.tag import Options as Tag
+
+STRINGS = Raw(dtype="string", shape=(None,))
+NUMBERS = Raw(dtype="float", shape=(None, 1))
+PAIRS = Raw(dtype="float", shape=(None, 2))
+numbers = st.floats(-FLOAT32_MAX, FLOAT32_MAX)
+words = st.text(st.characters(codec="utf-8"), max_size=5)
+
+
+@given(st.lists(words))
+def test_a_list_of_strings_is_read_as_it_is(tokens: list[str]) -> None:
+    assert STRINGS.read("words", tokens) == tokens
+
+
+@given(st.lists(st.text("xyz", min_size=1, max_size=3)))
+def test_tokens_in_one_text_are_cut_at_blanks_or_the_delimiter(tokens: list[str]) -> None:
+    assert STRINGS.read("words", "  ".join(tokens)) == tokens
+    assert STRINGS.read("words", "|".join(tokens), "|") == (tokens or [""])
+
+
+@given(st.lists(numbers))
+def test_one_channel_is_read_with_and_without_inner_lists_and_from_text(values) -> None:
+    expected = [[value] for value in values]
+    assert NUMBERS.read("x", values) == expected
+    assert NUMBERS.read("x", expected) == expected
+    assert NUMBERS.read("x", " ".join(map(repr, values))) == expected
+
+
+@given(st.lists(st.tuples(numbers, numbers).map(list)))
+def test_vectors_are_read_as_they_are(steps: list[list[float]]) -> None:
+    assert PAIRS.read("x", steps) == steps
+
+
+@pytest.mark.parametrize(
+    ("raw", "came", "message"),
+    [
+        (STRINGS, 3, "field 'x': a int came, where a list of strings is read"),
+        (STRINGS, {"a": 1}, "field 'x': a dict came, where a list of strings is read"),
+        (STRINGS, ["a", ["b"]], r"field 'x\[1\]': a list came, where text is read"),
+        (STRINGS, ["a", None], r"field 'x\[1\]': null came"),
+        (STRINGS, ["\ud800"], r"field 'x\[0\]': .* half of a surrogate pair"),
+        (NUMBERS, True, "field 'x': a bool came, where a list of numbers is read"),
+        (NUMBERS, [1.0, math.nan], r"field 'x\[1\]': nan came, where a finite number is read"),
+        (NUMBERS, [math.inf], r"field 'x\[0\]': inf came"),
+        (NUMBERS, [1e39], r"field 'x\[0\]': 1e\+39 came"),
+        (NUMBERS, "1 x", r"field 'x\[1\]': 'x' came, where a finite number is read"),
+        (NUMBERS, [[1.0, 2.0]], r"field 'x\[0\]': 2 numbers came, where every step has 1"),
+        (PAIRS, [[1.0, 2.0], [3.0]], r"field 'x\[1\]': 1 numbers came, where every step has 2"),
+        (PAIRS, [1.0, 2.0], r"field 'x\[0\]': 1.0 came, where every step has 2 .*`depth:`"),
+    ],
+    ids=str,
+)
+def test_other_forms_are_refused_with_place_and_remedy(raw: Raw, came: Any, message: str) -> None:
+    with pytest.raises(RawError, match=message):
+        raw.read("x", came)
+
+
+@pytest.mark.parametrize("empty", [[], "", "  ", None])
+@pytest.mark.parametrize(
+    ("strict", "filled", "filler"),
+    [
+        (Tokens(kind="tokens"), Tokens(kind="tokens", missing=["none"]), ["none"]),
+        (Series(kind="series"), Series(kind="series", missing=[[0.5]]), [[0.5]]),
+    ],
+    ids=["tokens", "series"],
+)
+def test_a_sequence_without_steps_is_missing(
+    strict: FeatureOptions, filled: FeatureOptions, filler: list, empty: Any
+) -> None:
+    with pytest.raises(RawError, match=r"field 'x' is empty .*`missing:`"):
+        strict.read({"x": empty}, "x")
+    assert filled.read({"x": empty}, "x") == filler
+    assert filled.read({}, "x") == filler
+
+
+def test_vectors_are_not_read_from_text() -> None:
+    with pytest.raises(RawError, match="text came, where a list of lists of 2 numbers is read"):
+        Series(kind="series", depth=2).read({"x": "1 2"}, "x")
+
+
+def test_steps_for_missing_series_have_the_series_depth() -> None:
+    with pytest.raises(ValidationError, match="every step has 2 numbers"):
+        Series(kind="series", depth=2, missing=[[1.0]])
+
+
+def test_only_what_reading_depends_on_is_kept_for_it() -> None:
+    tokens = Tokens(kind="tokens", column="c", max_length=3, vocabulary=9, delimiter="|")
+    kept = Tokens(kind="tokens", column="c", delimiter="|")
+    assert tokens.for_reading() == kept and kept.for_reading() == kept
+    series = Series(kind="series", depth=3, normalise=False, missing=[[1.0, 2.0, 3.0]])
+    assert series.for_reading() == Series(kind="series", depth=3, missing=series.missing)
+    text = Text(kind="text", missing="none", max_length=9)
+    assert text.for_reading() == Text(kind="text", missing="none")
+    tag = Tag(kind="tag", label="tags", aligned_with="words", delimiter="|")
+    assert tag.for_reading() == tag

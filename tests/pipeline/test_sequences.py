@@ -1,0 +1,165 @@
+"""The whole pipeline on sequences: tokens that are tagged, series that are classified."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from support import Ran, json_lines, run_file, tagged_rows, wave_rows, write_experiment
+
+from pipeline.cli.predict import command as predict
+from pipeline.workspace import WorkspaceError
+
+pytestmark = pytest.mark.slow
+
+TAGS = """\
+name: tags
+data: {path: rows.jsonl, format: jsonl}
+features:
+  tokens: {kind: tokens}
+task: {kind: tag, label: tags}
+network: {cell: gru, units: 12, embedding_size: 8}
+training: {batch_size: 32, epochs: 12, learning_rate: 0.03, early_stopping: {patience: 3}}
+release:
+  thresholds: {token_accuracy: 0.95}
+"""
+WAVES = """\
+name: waves
+data: {path: rows.jsonl, format: jsonl}
+features:
+  wave: {kind: series, depth: 2}
+task: {kind: classify, label: label}
+network: {cell: lstm, units: 12}
+training: {batch_size: 32, epochs: 20, learning_rate: 0.03, early_stopping: {patience: 5}}
+release:
+  thresholds: {accuracy: 0.9}
+"""
+ROWS = 600
+
+
+class Released(NamedTuple):
+    ran: Ran
+    home: Path
+
+    def predicted(self, rows: list[dict]) -> list[dict]:
+        name = self.ran.experiment.name
+        lines = json_lines(rows)
+        done = CliRunner().invoke(predict, [name, "--home", str(self.home)], input=lines)
+        assert done.exit_code == 0, done.output
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def posted(self, instances: list[dict]) -> list[dict]:
+        """What the server answers, without the socket."""
+        from serving.repository import Repository
+        from serving.rest import decode_predict, encode_predict
+
+        model = Repository(self.ran.place.pushed).load()
+        request = decode_predict(json.dumps({"instances": instances}).encode(), model.specs)
+        answer = model.signatures[request.signature.name].run(request.inputs)
+        return json.loads(encode_predict(answer, request.row_format))["predictions"]
+
+
+@pytest.fixture(scope="module")
+def tags(tmp_path_factory: pytest.TempPathFactory) -> Released:
+    folder = tmp_path_factory.mktemp("tags")
+    file = write_experiment(folder, json_lines(tagged_rows(ROWS)), TAGS)
+    return Released(run_file(file, folder / "home"), folder / "home")
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory: pytest.TempPathFactory) -> Released:
+    folder = tmp_path_factory.mktemp("waves")
+    file = write_experiment(folder, json_lines(wave_rows(ROWS)), WAVES)
+    return Released(run_file(file, folder / "home"), folder / "home")
+
+
+def test_tokens_are_tagged_by_what_stands_before_them_and_the_model_is_released(
+    tags: Released,
+) -> None:
+    assert tags.ran.failure is None
+    verdict = tags.ran.record.verdict
+    assert verdict is not None and verdict["blessed"], verdict
+    metrics = verdict["metrics"]
+    assert metrics["token_accuracy"] >= 0.95 and metrics["token_accuracy_baseline"] < 0.6
+    # As many rows as the test split has, not as many as it has tokens.
+    report = json.loads(
+        next(Path(tags.ran.place.nodes, "DataGate").rglob("report.json")).read_text()
+    )
+    assert metrics["rows"] == metrics["groups"] == report["rows"]["test"]
+    assert sum(report["rows"].values()) == ROWS
+
+
+def test_a_network_without_memory_cannot_tag_them(tags: Released) -> None:
+    file = tags.home.parent / "order.yaml"
+    without = ("network.cell=none", "network.pooling=mean")
+    bag = run_file(file, tags.home, without)
+    assert bag.failure is None
+    assert bag.record.verdict is not None and not bag.record.verdict["blessed"]
+    assert bag.record.verdict["metrics"]["token_accuracy"] < 0.75
+    assert bag.states()["Transform"] == "cached"
+
+
+def test_tags_of_a_row_are_the_same_alone_in_a_batch_and_padded_over_rest(tags: Released) -> None:
+    rows = [{"tokens": row["tokens"]} for row in tagged_rows(20, seed=9)]
+    together = tags.predicted(rows)
+    alone = [tags.predicted([row])[0] for row in rows[:3]]
+    width = max(len(row["tokens"]) for row in rows)
+    posted = tags.posted(
+        [
+            {
+                "tokens": row["tokens"] + ["x"] * (width - len(row["tokens"])),
+                "tokens_length": len(row["tokens"]),
+            }
+            for row in rows
+        ]
+    )
+    for row, answer in zip(rows, together, strict=True):
+        assert len(answer["labels"]) == len(answer["scores"]) == len(row["tokens"])
+        assert answer["length"] == len(row["tokens"])
+    for expected, answers in ((together[:3], alone), (together, posted)):
+        for one, other in zip(expected, answers, strict=True):
+            length = one["length"]
+            assert other["labels"][:length] == one["labels"]
+            assert other["scores"][:length] == pytest.approx(one["scores"], rel=1e-4)
+            assert not any(other["labels"][length:])
+    truth = [row["tags"] for row in tagged_rows(20, seed=9)]
+    right = [answer["labels"] == tags for answer, tags in zip(together, truth, strict=True)]
+    assert sum(right) >= 15
+
+
+def test_what_is_for_text_classification_refuses_with_a_reason(tags: Released) -> None:
+    from pipeline.compare import compare
+    from pipeline.explain import explain
+
+    ran = tags.ran
+    with pytest.raises(WorkspaceError, match=r"classify text; this is task tag .* kind tokens"):
+        compare(ran.experiment, ran.place, ran.record)
+    with pytest.raises(WorkspaceError, match=r"text is classified.*; this is task tag"):
+        explain(ran.experiment, ran.record, 2)
+
+
+def test_series_are_classified_whatever_the_size_of_their_channels(waves: Released) -> None:
+    assert waves.ran.failure is None
+    verdict = waves.ran.record.verdict
+    assert verdict is not None and verdict["blessed"], verdict
+    assert verdict["metrics"]["accuracy_baseline"] < 0.65
+    fresh = wave_rows(30, seed=9)
+    answers = waves.predicted(fresh)
+    right = [answer["label"] == row["label"] for answer, row in zip(answers, fresh, strict=True)]
+    assert sum(right) >= 25
+    posted = waves.posted(
+        [{"wave": row["wave"] + [[9.9, 9.9]], "wave_length": len(row["wave"])} for row in fresh[:1]]
+    )
+    assert posted[0]["scores"] == pytest.approx(answers[0]["scores"], rel=1e-3)
+
+
+def test_a_row_whose_labels_do_not_fit_stops_the_run_with_its_place(tmp_path: Path) -> None:
+    rows = tagged_rows(400)
+    rows[300]["tags"].append("start")
+    file = write_experiment(tmp_path, json_lines(rows), TAGS)
+    ran = run_file(file, tmp_path / "home")
+    steps = len(rows[300]["tokens"])
+    said = str(ran.failure)
+    assert f"rows.jsonl:301: feature 'tokens' has {steps} steps, but column 'tags'" in said
+    assert f"{steps + 1} labels" in said
