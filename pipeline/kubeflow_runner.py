@@ -16,7 +16,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 )
 
 from components.errors import UserError
-from pipeline import cluster, dag, environment, kubeflow_spec, node_configs
+from pipeline import cluster, dag, environment, kubeflow_spec, node_configs, nodes
 from pipeline.cluster import Target
 from pipeline.experiment import Experiment, ExperimentError
 from pipeline.stack import LOCAL_BEAM_ARGS
@@ -60,7 +60,7 @@ def _uncached(experiment: Experiment) -> list[str]:
     Releases come and go, and rows of data that are not here can change under the same name.
     """
     contents_are_known = bool(node_configs.ingest_config(experiment).contents)
-    return [dag.LAST_BLESSED, *([] if contents_are_known else [dag.INGEST])]
+    return [nodes.LAST_BLESSED, *([] if contents_are_known else [nodes.INGEST])]
 
 
 def write(experiment: Experiment, target: Target, output: Path) -> None:

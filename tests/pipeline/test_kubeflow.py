@@ -43,14 +43,17 @@ def ran(compiled: Path, root: Path) -> Done:
     return run_compiled(compiled, root / "order")
 
 
-def test_compiled_file_is_the_whole_pipeline_in_one_image(compiled: Path, root: Path) -> None:
-    from pipeline import dag, kubeflow_spec
+def test_compiled_file_is_the_whole_pipeline_in_one_image(
+    compiled: Path, root: Path, experiment_file: Path
+) -> None:
+    from pipeline import kubeflow_spec, nodes
+    from pipeline.experiment import load
 
     spec, deployment = kubeflow_spec.read(compiled.read_text(encoding="utf-8"))
     assert spec.schema_version == "2.1.0" and spec.pipeline_info.name == "order"
     assert spec.default_pipeline_root == f"{root}/order"
     tasks = spec.root.dag.tasks
-    assert set(tasks) == set(dag.NODES) - {dag.TUNE}
+    assert set(tasks) == {node.name for node in nodes.nodes(load(str(experiment_file)))}
     # Open-source Kubeflow refuses a file with a resolver in it.
     assert {executor.WhichOneof("spec") for executor in deployment.executors.values()} == {
         "container"
@@ -59,11 +62,11 @@ def test_compiled_file_is_the_whole_pipeline_in_one_image(compiled: Path, root: 
     assert images == {DEFAULT_IMAGE}
     # The rows' hashes are in the file, so ingest can be cached; releases can change any time.
     uncached = {name for name, task in tasks.items() if not task.caching_options.enable_cache}
-    assert uncached == {dag.LAST_BLESSED}
+    assert uncached == {nodes.LAST_BLESSED}
 
 
 def test_data_that_are_elsewhere_are_always_read_again(experiment_file: Path) -> None:
-    from pipeline import cluster, dag, kubeflow_runner, kubeflow_spec
+    from pipeline import cluster, kubeflow_runner, kubeflow_spec, nodes
     from pipeline.experiment import load
 
     experiment = load(str(experiment_file), ("data.path=gs://bucket/rows.jsonl",))
@@ -71,8 +74,8 @@ def test_data_that_are_elsewhere_are_always_read_again(experiment_file: Path) ->
     spec, _ = kubeflow_spec.read(kubeflow_runner.compiled(experiment, target))
     tasks = spec.root.dag.tasks
     uncached = {name for name, task in tasks.items() if not task.caching_options.enable_cache}
-    assert uncached == {dag.LAST_BLESSED, dag.INGEST}
-    given = tasks[dag.INGEST].inputs.parameters
+    assert uncached == {nodes.LAST_BLESSED, nodes.INGEST}
+    given = tasks[nodes.INGEST].inputs.parameters
     assert given["input_base"].runtime_value.constant.string_value == "gs://bucket"
 
 
