@@ -13,6 +13,7 @@ from pipeline import stack
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Those that state versions (in a report, a cache key, a corpus) and decide nothing by them.
 STATE_VERSIONS = {
+    "pipeline/cluster.py",
     "pipeline/doctor.py",
     "pipeline/corpora/libraries.py",
     "components/fingerprint.py",
