@@ -87,14 +87,10 @@ def run(
 
 
 def complete_record(record: RunRecord, place: Workspace, observation: Observation) -> None:
-    """Fills in the run's nodes and what they wrote: verdict, warnings, folders, the served model.
+    """Fills in what the run's nodes wrote: verdict, warnings, folders, the served model.
 
     The state of a run that nothing stopped is the verdict's.
     """
-    record.nodes = [
-        {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
-        for node in observation.nodes
-    ]
     nodes = run_nodes(place.metadata, observation.run_id) if observation.run_id else {}
     for key, node, output in (
         ("examples", dag.INGEST, "examples"),
@@ -164,6 +160,7 @@ def main() -> None:
             return
         ((record, folder),) = started
         record.seconds = round(time.perf_counter() - clock, 1)
+        runs.keep_nodes(record, observation.nodes)
         complete_record(record, place, observation)
         if observation.failure is not None:
             stopped = isinstance(observation.failure, Interrupted)

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.experiment import Experiment
+from pipeline.observer import NodeRun
 from pipeline.workspace import Workspace
 
 RECORD = "run.json"
@@ -99,6 +100,25 @@ def mark_killed(place: Workspace) -> None:
         if record.state == "running":
             record.state = "killed"
             write(record, place.history / record.run)
+
+
+def keep_nodes(
+    record: RunRecord, nodes: Iterable[NodeRun], reasons: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Puts into a record how far each node came, and why those that ran did.
+
+    Args:
+        record: the run's.
+        nodes: in the order of launch.
+        reasons: by node, where they are known.
+    """
+    record.nodes = [
+        {"node": node.node, "state": node.state, "seconds": round(node.seconds, 2)}
+        for node in nodes
+    ]
+    for node in record.nodes:
+        if reasons is not None and node["state"] != "cached":
+            node["why"] = list(reasons.get(node["node"], ()))
 
 
 def write(record: RunRecord, folder: Path) -> None:

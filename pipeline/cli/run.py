@@ -174,7 +174,7 @@ def _run(
 ) -> BaseException | None:
     """Runs the pipeline and fills in the record; gives what stopped it."""
     with console.status("loading TensorFlow and TFX (some 15 seconds)"):
-        from pipeline import dead_runs, local_runner
+        from pipeline import dead_runs, local_runner, runs
         from pipeline.changes import remember_code
         from pipeline.cli.display import RunDisplay
         from pipeline.plan import plan
@@ -186,13 +186,11 @@ def _run(
     display = RunDisplay(console, reasons)
     with display.shown():
         observation = local_runner.run(experiment, place, display.node, orchestrator, only_tune)
+    runs.keep_nodes(record, observation.nodes, reasons)
+    record.epochs = display.epochs
     if observation.failure is not None:
         _stopped(record, observation.failure)
     local_runner.complete_record(record, place, observation)
-    for node in record.nodes:
-        if node["state"] != "cached":
-            node["why"] = reasons.get(node["node"], [])
-    record.epochs = display.epochs
     if observation.failure is None and only_tune:
         record.state = "tuned"
     return observation.failure

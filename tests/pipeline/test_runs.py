@@ -33,7 +33,12 @@ from pipeline.workspace import (
 def runner(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for ``pipeline.local_runner``, so that TFX is not imported."""
     module = ModuleType("pipeline.local_runner")
-    module.complete_record = lambda record, place, seen: None
+
+    def complete(record, _place, seen) -> None:
+        if seen.failure is None:
+            record.state = "refused"
+
+    module.complete_record = complete
     import pipeline
 
     monkeypatch.setitem(sys.modules, "pipeline.local_runner", module)
