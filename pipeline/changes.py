@@ -16,7 +16,7 @@ from pipeline.workspace import Workspace
 
 SHOWN = 4
 SHOWN_CHARACTERS = 40
-FIELDS = {"columns": "features", "label": "task.label", "grouped": "data.group"}
+FIELDS = {"raw": "features", "grouped": "data.group"}
 """Where the experiment file has what a node's share has under another name."""
 
 

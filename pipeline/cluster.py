@@ -91,6 +91,7 @@ def foreign_modules(experiment: Experiment) -> list[str]:
     kinds = {experiment.task.kind, *(options.kind for options in experiment.features.values())}
     build = experiment.network.build_model
     own = [build.rpartition(".")[0]] if build else []
+    kinds |= {experiment.network.cell, experiment.data.format}
     return sorted({*own, *(kind for kind in kinds if "." in kind)})
 
 

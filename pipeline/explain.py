@@ -11,6 +11,7 @@ import tensorflow_transform as tft
 from components.read import raw_examples, text_of
 from components.train.run import KERAS_MODEL
 from models.export import network_inputs
+from models.features.sequences import raw_tensor
 from models.insight import embedding_attribution
 from models.options import LABEL, graph_module
 from pipeline.compare import described, text_features
@@ -57,7 +58,7 @@ def explain(experiment: Experiment, record: RunRecord, count: int) -> list[Expla
     transform = tft.TFTransformOutput(record.artifacts["transform_graph"])
     network = keras.models.load_model(os.path.join(record.artifacts["model_run"], KERAS_MODEL))
     raw = {
-        name: tf.constant([_raw(row, name, options.raw.dtype) for row in rows])
+        name: raw_tensor(options.raw, [_raw(row, name, options.raw.dtype) for row in rows])
         for name, options in experiment.features.items()
     }
     inputs = network_inputs(transform.transform_features_layer()(dict(raw)))

@@ -22,10 +22,10 @@ import tensorflow as tf
 from keras_tuner import HyperParameters
 
 from components.train.batches import bucketed, elements, inputs_and_label, row_lengths
+from models.features.sequences import raw_tensor
 from models.network import compile_network
 from models.options import LABEL, graph_module
 from models.own_network import Parts, build_any
-from models.raw import Raw
 from pipeline.calibrate import Calibration, Task
 from pipeline.experiment import Experiment
 
@@ -120,20 +120,12 @@ def _peak() -> float:
 def _transformed(experiment: Experiment, rows: Sequence[Any], learnt: "_Learnt") -> dict[str, Any]:
     outputs: dict[str, Any] = {}
     for name, options in experiment.features.items():
-        raw = _tensor([values[name] for values, _ in rows], options.raw)
+        raw = raw_tensor(options.raw, [values[name] for values, _ in rows])
         graph = graph_module("features", options.kind)
         outputs |= graph.preprocess(options, name, raw, learnt)
     task = experiment.task
-    labels = _tensor([label for _, label in rows], task.raw)
+    labels = raw_tensor(task.raw, [label for _, label in rows])
     return outputs | graph_module("tasks", task.kind).preprocess(task, labels, learnt)
-
-
-def _tensor(values: list[Any], raw: Raw) -> tf.Tensor | tf.RaggedTensor:
-    if not raw.is_sequence:
-        return tf.constant(values)
-    return tf.ragged.constant(
-        values, ragged_rank=1, inner_shape=raw.inner, row_splits_dtype=tf.int64
-    )
 
 
 class _Learnt:

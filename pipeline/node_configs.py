@@ -110,12 +110,8 @@ def _network_modules(experiment: Experiment) -> list[str]:
 
 def ingest_modules(experiment: Experiment) -> list[str]:
     """Whose code ingest runs."""
-    kinds = sorted({options.kind for options in experiment.features.values()})
-    return [
-        *("components.ingest.component", reader_module(experiment.data.format)),
-        *(slice_module("features", kind) for kind in kinds),
-        slice_module("tasks", experiment.task.kind),
-    ]
+    reader = reader_module(experiment.data.format)
+    return ["components.ingest.component", reader, *_slices(experiment)]
 
 
 def schema_modules(experiment: Experiment) -> list[str]:
@@ -149,7 +145,11 @@ def evaluate_modules(experiment: Experiment) -> list[str]:
     return ["components.evaluate.gate", graph]
 
 
-def _graphs(experiment: Experiment) -> list[str]:
+def _slices(experiment: Experiment) -> list[str]:
     kinds = sorted({options.kind for options in experiment.features.values()})
     slices = [slice_module("features", kind) for kind in kinds]
-    return [f"{name}.graph" for name in [*slices, slice_module("tasks", experiment.task.kind)]]
+    return [*slices, slice_module("tasks", experiment.task.kind)]
+
+
+def _graphs(experiment: Experiment) -> list[str]:
+    return [f"{name}.graph" for name in _slices(experiment)]

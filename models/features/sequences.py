@@ -1,7 +1,21 @@
-"""What sequence features share: rows without a step, and the network's inputs."""
+"""What sequence features share: raw tensors, rows without a step, the network's inputs."""
+
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
+
+from models.raw import Raw, RawValue
+
+
+def raw_tensor(form: Raw, values: Sequence[RawValue]) -> tf.Tensor | tf.RaggedTensor:
+    """Raw values of some rows as ``preprocess`` reads them: ``[batch]`` or ragged."""
+    dtype = tf.string if form.dtype == "string" else tf.float32
+    if not form.is_sequence:
+        return tf.constant(values, dtype)
+    return tf.ragged.constant(
+        values, dtype, ragged_rank=1, inner_shape=form.inner, row_splits_dtype=tf.int64
+    )
 
 
 def with_a_step(sequences: tf.RaggedTensor, filler: tf.Tensor) -> tf.RaggedTensor:

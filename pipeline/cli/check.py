@@ -60,11 +60,12 @@ def _show_sample(experiment: "Experiment", sample: "DataSample") -> None:
     )
     rest = len(sample.labels) - SHOWN_LABELS
     more = f", and {rest} more" if rest > 0 else ""
-    came = "" if sample.whole else f" in the {sample.labels.total():,} rows read"
-    click.echo(f"labels: {len(sample.labels)}{came}: {frequent}{more}")
+    came = "" if sample.whole else f" among the {sample.labels.total():,} read"
+    if sample.labels:
+        click.echo(f"labels: {len(sample.labels)}{came}: {frequent}{more}")
     for name, lengths in sample.lengths.items():
         options = experiment.features[name]
-        if not hasattr(options, "max_length"):
+        if not hasattr(options, "max_length") and not options.raw.is_sequence:
             click.echo(f"{name}: {len(lengths.seen):,} distinct values in the train rows read")
             continue
         ordered = sorted(lengths.steps)
@@ -73,9 +74,10 @@ def _show_sample(experiment: "Experiment", sample: "DataSample") -> None:
             f"{name}: {'tokens' if lengths.counted else 'steps'} a row: median {median:,}, 95 % up "
             f"to {high:,}, longest {ordered[-1]:,}"
         )
-        if options.max_length is not None:
-            beyond = sum(count > options.max_length for count in ordered) / len(ordered)
-            line += f"; {beyond:.1%} of the rows are longer than max_length {options.max_length:,}"
+        most = getattr(options, "max_length", None)
+        if most is not None:
+            beyond = sum(count > most for count in ordered) / len(ordered)
+            line += f"; {beyond:.1%} of the rows are longer than max_length {most:,}"
         click.echo(line)
 
 

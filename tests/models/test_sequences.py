@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.features.sequences import with_a_step
+from models.features.sequences import raw_tensor, with_a_step
 from models.features.series import Options as Series
 from models.features.series import graph as series
 from models.features.tokens import Options as Tokens
 from models.features.tokens import graph as tokens
+from models.raw import Raw
 
 WORDS = ["a", "b", "größe"]
 
@@ -70,3 +71,17 @@ def test_rows_without_steps_get_the_filler_and_the_others_stay(lengths: list[int
     given = tf.RaggedTensor.from_row_lengths(values, tf.constant(lengths, tf.int64))
     found = with_a_step(given, filler)
     assert found.to_list() == [row or filler.numpy().tolist() for row in given.to_list()]
+
+
+def test_raw_values_become_what_preprocess_reads() -> None:
+    wave = raw_tensor(Raw(dtype="float", shape=(None, 2)), [[[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]]])
+    assert wave.shape.as_list() == [2, None, 2] and wave.row_splits.dtype == tf.int64
+    assert wave.to_list() == [[[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]]]
+    words = raw_tensor(Raw(dtype="string", shape=(None,)), [["a"], ["b", "c"]])
+    assert words.to_list() == [[b"a"], [b"b", b"c"]]
+    assert raw_tensor(Raw(dtype="float"), [1.0, 2.0]).numpy().tolist() == [1.0, 2.0]
+
+
+def test_tokens_are_what_is_looked_up() -> None:
+    assert Tokens(kind="tokens").tokens_of(["A", "b"]) == ["A", "b"]
+    assert Tokens(kind="tokens", lower=True).tokens_of(["A", "b"]) == ["a", "b"]

@@ -36,8 +36,8 @@ class Options(FeatureOptions):
     def keeps_steps(self) -> bool:
         return self.max_length is None
 
+    def tokens_of(self, value: object) -> list[str]:
+        return [token.lower() for token in value] if self.lower else list(value)
+
     def read_present(self, column: str, value: Any) -> RawValue:
         return self.raw.read(column, value, self.delimiter)
-
-    def tokens_of(self, value: Any) -> list[str]:
-        return [token.lower() for token in value] if self.lower else list(value)
