@@ -7,6 +7,7 @@ GLIBC := $(word 3,$(CHOICE))
 BIN := .venv/bin
 READY := .venv/.ready-$(STACK)
 UV := .tools/bin/uv
+PYTEST := $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4
 VERSION := $(shell sed -n 's/^ *version="\(.*\)",/\1/p' setup.py)
 VARIANT := cpu
 IMAGE := rondo:$(VERSION)$(if $(filter-out cpu,$(VARIANT)),-$(VARIANT))
@@ -38,15 +39,15 @@ demo: $(READY) ## the whole pipeline on real text, with what it learnt and how t
 	@$(BIN)/rondo demo
 
 test: $(READY) lint ## all tests: fast ones first, then real components and whole pipelines
-	@$(BIN)/python -m pytest -q -m "not slow"
-	@$(BIN)/python -m pytest -q -m slow
+	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m slow
 
 test-fast: $(READY) ## the fast tests
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-short: $(READY) ## the fast tests and one whole pipeline
 	@-$(BIN)/rondo doctor
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(PYTEST) -m "not slow"
 	@$(BIN)/python -m pytest -q tests/pipeline/test_whole_pipeline.py -k learns_word_order
 
 test-current: ## test-short on the current stack, inside Debian 13 where this machine is too old

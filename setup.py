@@ -33,5 +33,7 @@ setup(
         "scikit-learn>=1.5,<2",
         "uvicorn>=0.30",
     ],
-    extras_require={"dev": ["pytest>=8", "hypothesis>=6.100", "httpx>=0.27", "ruff>=0.6"]},
+    extras_require={
+        "dev": ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "httpx>=0.27", "ruff>=0.6"]
+    },
 )
