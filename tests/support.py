@@ -1,6 +1,8 @@
 """Runs experiments in the tests' own process, which imports TFX once for all of them."""
 
 import json
+import multiprocessing.context
+import os
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -98,3 +100,17 @@ def wave_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
 
 def json_lines(rows: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def forked() -> multiprocessing.context.ForkServerContext:
+    """Processes forked from one that has imported the pipeline, so that each starts at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.local_runner", "pipeline.cli.run"])
+    return context
+
+
+def run_and_exit(file: str, home: str, only_tune: bool = False) -> None:
+    """What a forked process does: runs an experiment file and ends with the exit status."""
+    from pipeline.cli.run import run_experiment
+
+    os._exit(run_experiment(file, (), home, only_tune=only_tune)[0])

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SEARCH = "search.json"
 """In the Tuner's results: everything about the search."""
 DEFAULT = "default"
+QUALIFIED = re.compile(r"^(\w+\.)+(?=\w+(: |$))")
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ class Trial:
 
     @property
     def reason(self) -> str:
-        """The last line of the error."""
+        """The last line of the error, its class without the module."""
         lines = (self.error or "").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return QUALIFIED.sub("", lines[-1].strip()) if lines else ""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,12 @@ import keras
 import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
+from pydantic import ValidationError
 from tensorboard.plugins.hparams import api as hparams_api
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
+from components.errors import UserError
 from components.progress import Event, report
 from components.spec import TUNE_KEY, TuneConfig
 from components.train.checkpoint import TRAINED
@@ -95,7 +97,11 @@ class ExperimentNetwork(keras_tuner.HyperModel):
 
     def _chosen(self, hp: keras_tuner.HyperParameters):
         config = self._config
-        return chosen(config.network, config.training, config.space, hp.values)
+        try:
+            return chosen(config.network, config.training, config.space, hp.values)
+        except ValidationError as error:
+            problems = [problem["msg"].removeprefix("Value error, ") for problem in error.errors()]
+            raise UserError(f"the values do not go together: {'; '.join(problems)}") from error
 
 
 class TrialRunner(keras_tuner.Tuner):

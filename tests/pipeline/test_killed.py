@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import multiprocessing
 import random
 import re
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from support import EXPERIMENT, ROWS, write_experiment
+from support import EXPERIMENT, ROWS, forked, run_and_exit, write_experiment
 
 from pipeline import runs
 from pipeline.corpora.word_order import json_lines
@@ -29,19 +28,6 @@ MOMENTS = [
 LONGEST = 240.0
 
 
-def run_in_child(file: str, home: str, status) -> None:
-    from pipeline.cli.run import execute
-
-    status.put(execute(file, (), home))
-
-
-def start(context, file: Path, home: Path):
-    status = context.SimpleQueue()
-    child = context.Process(target=run_in_child, args=(str(file), str(home), status))
-    child.start()
-    return child, status
-
-
 def executions_of(place: Workspace, node: str) -> int:
     return len(list((place.nodes / node / ".system" / "executor_execution").glob("*")))
 
@@ -50,24 +36,22 @@ def epochs_in(log: Path) -> list[int]:
     return [int(epoch) for epoch in re.findall(r"EpochEnd\(epoch=(\d+)", log.read_text())]
 
 
-@pytest.fixture(scope="module")
-def context():
-    """Children are forked from a server that has imported the pipeline once."""
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["pipeline.local_runner", "pipeline.cli.run"])
-    return server
-
-
 @pytest.mark.slow
-def test_killed_at_ten_random_moments(context, tmp_path: Path) -> None:
+def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
     text = EXPERIMENT.replace("early_stopping: {patience: 4}", "early_stopping: null")
     assert f"epochs: {EPOCHS}" in text
     file, home = write_experiment(tmp_path, json_lines(ROWS), text), tmp_path / "runs"
     place = workspace(home, "order")
-    delays, kills = random.Random(0), 0
+    delays, kills, context = random.Random(0), 0, forked()
+
+    def start():
+        child = context.Process(target=run_and_exit, args=(str(file), str(home)))
+        child.start()
+        return child
+
     for node, most in MOMENTS:
         before = executions_of(place, node)
-        child, _ = start(context, file, home)
+        child = start()
         deadline = time.monotonic() + LONGEST
         while child.is_alive() and executions_of(place, node) == before:
             assert time.monotonic() < deadline, f"{node} never started"
@@ -78,9 +62,9 @@ def test_killed_at_ten_random_moments(context, tmp_path: Path) -> None:
         kills += child.exitcode == -signal.SIGKILL
     # A Pusher may be done before it is killed.
     assert kills >= len(MOMENTS) - 1
-    child, status = start(context, file, home)
+    child = start()
     child.join()
-    assert child.exitcode == 0 and status.get() == 0
+    assert child.exitcode == 0
 
     records = runs.read(place)[0]
     assert records[-1].state == "blessed"

@@ -1,14 +1,12 @@
 """Searches inside the pipeline: trials that fail, die and are killed; networks of a user's own."""
 
 import json
-import multiprocessing
-import os
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from support import Ran, run_file, write_experiment
+from support import Ran, forked, run_and_exit, run_file, write_experiment
 
 from components.tune.results import SearchResult, Trial
 from pipeline.corpora.word_order import json_lines
@@ -47,7 +45,7 @@ features:
 task: {{kind: classify, label: label}}
 network: {{cell: none, layers: 0, pooling: mean, embedding_size: 16{network}}}
 training: {{batch_size: 32, epochs: 2, early_stopping: {{patience: 1}}}}
-release: {{thresholds: {{log_loss: 9.0}}, beat_baseline: false}}
+release: {{thresholds: {{log_loss: 9.0}}, beat_baseline: false, smallest_test: 10}}
 tune: {tune}
 """
 
@@ -124,12 +122,11 @@ def test_trials_that_fail_or_die_are_shown_and_the_best_is_trained(folder: Path)
 
 
 def test_search_without_a_completed_trial_fails_the_run(folder: Path) -> None:
-    network = own_network(folder, "failing_network", ["raise"])
-    ran = run(folder, experiment("{trials: 1, parallel: 1}", network))
+    ran = run(folder, experiment("{trials: 2, parallel: 2, space: {network.pooling: [[last]]}}"))
     assert ran.states()["Tuner"] == "failed" and "Trainer" not in ran.states()
-    assert "none of the 1 trials completed; trial 0: RuntimeError: asked to fail" in str(
-        ran.failure
-    )
+    message = str(ran.failure)
+    assert "none of the 1 trials completed; trial 0: UserError: the values do not go" in message
+    assert "pooling: last with cell: none would look at one step only" in message
 
 
 @pytest.mark.parametrize(
@@ -149,20 +146,13 @@ def test_other_algorithms(folder: Path, algorithm: str) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def run_in_child(file: str, home: str) -> None:
-    from pipeline.cli.run import run_experiment
-
-    os._exit(run_experiment(file, (), home, only_tune=True)[0])
-
-
 def test_killed_search_goes_on_at_its_trials(folder: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pipeline.local_runner", "pipeline.cli.run"])
+    context = forked()
     space = "space: {network.embedding_size: [4, 8, 16]}"
     text = experiment(f"{{trials: 3, parallel: 1, {space}}}", name="killed")
     file = folder / "killed.yaml"
     file.write_text(text, encoding="utf-8")
-    arguments = (str(file), str(folder / "runs"))
+    arguments = (str(file), str(folder / "runs"), True)
     place = workspace(folder / "runs", "killed")
 
     def completed() -> dict[Path, int]:
@@ -170,7 +160,7 @@ def test_killed_search_goes_on_at_its_trials(folder: Path) -> None:
         ended = [path for path in trials if '"COMPLETED"' in path.read_text(encoding="utf-8")]
         return {path: (path.parent / "trained.weights.h5").stat().st_mtime_ns for path in ended}
 
-    child = context.Process(target=run_in_child, args=arguments)
+    child = context.Process(target=run_and_exit, args=arguments)
     child.start()
     deadline = time.monotonic() + 300
     while not completed():
@@ -180,7 +170,7 @@ def test_killed_search_goes_on_at_its_trials(folder: Path) -> None:
     child.join()
     before = completed()
 
-    child = context.Process(target=run_in_child, args=arguments)
+    child = context.Process(target=run_and_exit, args=arguments)
     child.start()
     seen: dict[Path, int] = {}
     while child.is_alive():
