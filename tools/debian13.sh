@@ -47,6 +47,7 @@ if [ ! -d "$root" ]; then
         "${mirror:-http://deb.debian.org/debian}" >$log 2>&1 || { tail -n 20 $log >&2; exit 1; }
     mv "$root.new" "$root"
 fi
+find "$root/tmp" -mindepth 1 -delete  # what an earlier run left
 
 # Mounts and processes live in namespaces of their own, so that they end with this command, however
 # it ends, and nothing of the host is ever under the root when it is removed.
