@@ -23,9 +23,9 @@ GROUP_FEATURE = "_group"
 TRANSFORM_KEY, TUNE_KEY, TRAIN_KEY = "transform", "tune", "train"
 """Under which ``custom_config`` holds a node's share of the experiment."""
 
-RESUME = ".resume"
-"""Folder beside a node's outputs of what a killed execution had done; removed once one is complete.
-"""
+RESUME, FINISHED = ".resume", "finished"
+"""Folder beside a node's outputs of what killed executions had done, one a setting; and the file in
+one of them that says that it is not needed any more."""
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 

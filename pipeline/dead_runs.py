@@ -6,18 +6,21 @@ knows that every execution which still runs is dead.
 """
 
 import shutil
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.spec import RESUME
+from components.spec import FINISHED, RESUME
 from pipeline.lineage import connection, node_of
+from pipeline.nodes import PUSH
 from pipeline.workspace import Workspace
 
 REASON = "rondo_reason"
 KILLED = "its process ended before it did"
+KEPT_SECONDS = 30 * 24 * 3600
 UNFINISHED = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
 
 
@@ -62,8 +65,8 @@ def clear(place: Workspace) -> Cleared:
         ]
         execution.last_known_state = mlmd.Execution.FAILED
         execution.custom_properties[REASON].string_value = KILLED
-    if dead:
-        orphans += _half_pushed(place, store)
+        if node == PUSH:
+            orphans += _half_pushed(place, store, execution)
     # First the folders: a kill in between leaves the executions to be found once more.
     for path in orphans:
         shutil.rmtree(path)
@@ -71,17 +74,32 @@ def clear(place: Workspace) -> Cleared:
     return Cleared(nodes, orphans)
 
 
-def _half_pushed(place: Workspace, store: metadata_store.MetadataStore) -> list[Path]:
-    """Folders of versions that no Pusher has reported."""
+def _half_pushed(
+    place: Workspace, store: metadata_store.MetadataStore, pusher: mlmd.Execution
+) -> list[Path]:
+    """Versions that a dead Pusher began: they are named by their second, and none reports them."""
     known = {
         Path(artifact.custom_properties["pushed_destination"].string_value).name
         for artifact in store.get_artifacts_by_type("PushedModel")
     }
-    versions = place.pushed.glob("[0-9]*")
-    return [path for path in versions if path.name.isdecimal() and path.name not in known]
+    since = pusher.create_time_since_epoch // 1000
+    return [
+        path
+        for path in place.pushed.glob("[0-9]*")
+        if path.name.isdecimal() and path.name not in known and int(path.name) >= since
+    ]
 
 
 def forget_finished(place: Workspace, nodes: list[str]) -> None:
-    """Removes what nodes kept for going on, now that they are complete."""
+    """Removes what complete nodes had kept for going on.
+
+    What other settings had kept stays for a month, so that going back to them goes on.
+    """
+    oldest = time.time() - KEPT_SECONDS
     for node in nodes:
-        shutil.rmtree(place.nodes / node / RESUME, ignore_errors=True)
+        resume = place.nodes / node / RESUME
+        for folder in resume.glob("*"):
+            if (folder / FINISHED).exists() or folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder)
+        if resume.is_dir() and not any(resume.iterdir()):
+            resume.rmdir()

@@ -259,6 +259,16 @@ def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
                 parts["task"] = task.bound(features)
             except ValueError as error:
                 problems.append(Problem(("task",), str(error)))
+    tune, network = parts.get("tune"), parts.get("network")
+    searches_nothing = isinstance(tune, TuneOptions) and tune.space == {}
+    if searches_nothing and isinstance(network, NetworkOptions) and network.build_model is None:
+        problems.append(
+            Problem(
+                ("tune", "space"),
+                "is empty; name a field, as in {network.units: [32, 64]}, or leave it out for the "
+                "default one",
+            )
+        )
     split = data.split if isinstance(data, DataOptions) else None
     if isinstance(split, SplitByHash) and split.by == "group" and data.group is None:
         problems.append(

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.spec import RESUME
+from components.spec import FINISHED, RESUME
 
 BACKUP, STOPPING, TRAINED = "backup", "early_stopping.npz", "trained.weights.h5"
 HISTORY = "history.json"
@@ -33,6 +33,12 @@ def resume_folder(output_uri: str, *parts: object) -> str:
     key = hashlib.sha256(repr(parts).encode("utf-8")).hexdigest()[:16]
     node = os.path.dirname(os.path.dirname(output_uri.rstrip("/")))
     return os.path.join(node, RESUME, key)
+
+
+def finish(folder: str) -> None:
+    """Says that what was kept is not needed once its execution is recorded as complete."""
+    with tf.io.gfile.GFile(os.path.join(folder, FINISHED), "w"):
+        pass
 
 
 class Checkpoints:

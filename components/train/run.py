@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.spec import TRAIN_KEY, TrainConfig
-from components.train.checkpoint import resume_folder
+from components.train.checkpoint import finish, resume_folder
 from components.train.data import load
 from components.train.fit import fit
 from models import export
@@ -74,6 +74,7 @@ def run_fn(fn_args: FnArgs) -> None:
         transform_output.transform_features_layer(),
         {"name": config.name, "values": used},
     )
+    finish(folder)
 
 
 def _copy_tree(source: str, target: str) -> None:

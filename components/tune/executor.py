@@ -32,7 +32,7 @@ from tfx.utils import json_utils
 
 from components.progress import TrialsChanged, report
 from components.spec import TUNE_KEY, TuneConfig
-from components.train.checkpoint import resume_folder
+from components.train.checkpoint import finish, resume_folder
 from components.tune.results import DEFAULT, SEARCH, SearchResult, Trial
 from components.tune.search import DEFAULT_RESULT, ERROR, TENSORBOARD, TrialRunner
 from components.tune.workers import Worker, cores, default_parallel
@@ -40,7 +40,6 @@ from models.search_space import OWN_PREFIX, decoded, own_values
 
 BEST, RESULTS = "best_hyperparameters.txt", "tuner_results.json"
 """The names that TFX's Trainer and TFX's own Tuner give them."""
-STATES = {TrialStatus.COMPLETED: "completed", TrialStatus.RUNNING: "running"}
 POLL_SECONDS = 0.2
 
 
@@ -89,6 +88,7 @@ class ParallelTunerExecutor(BaseExecutor):
         if not [trial for trial in result.completed if trial.trial != DEFAULT]:
             raise SearchFailed(_why_none_completed(result))
         self._write(result, search, results, output_dict)
+        finish(folder)
 
     def _write(
         self,
@@ -126,6 +126,7 @@ class Search:
         self._config = config
         self._parallel = parallel
         self._epochs: dict[str, int] = {}
+        self._ended: dict[str, Trial] = {}
 
     def run(self, folder: Path, job: dict[str, Any]) -> None:
         """Runs workers until the oracle has no trial left.
@@ -143,8 +144,10 @@ class Search:
                     f"worker-{number}", folder, {**job, "default": not number}, port, heard
                 )
 
-            workers = {number: start(number) for number in range(self._parallel)}
+            workers: dict[int, Worker] = {}
             try:
+                for number in range(self._parallel):
+                    workers[number] = start(number)
                 shown = None
                 while workers:
                     time.sleep(POLL_SECONDS)
@@ -154,11 +157,10 @@ class Search:
                             del workers[number]
                         elif worker.poll() is not None:
                             worker.stop()
+                            self._hear(heard)
                             self._bury(worker)
                             workers[number] = start(number)
-                    while not heard.empty():
-                        trial, epoch = heard.get()
-                        self._epochs[trial] = epoch
+                    self._hear(heard)
                     result = self.result()
                     if result != shown:
                         shown = result
@@ -166,6 +168,11 @@ class Search:
             finally:
                 for worker in workers.values():
                     worker.stop()
+
+    def _hear(self, heard: "queue.Queue[tuple[str, int]]") -> None:
+        while not heard.empty():
+            trial, epoch = heard.get()
+            self._epochs[trial] = epoch
 
     def _bury(self, worker: Worker) -> None:
         """Ends the trial of a dead worker."""
@@ -197,21 +204,21 @@ class Search:
         )
 
     def _trial(self, trial: TunerTrial) -> Trial:
-        state = STATES.get(trial.status, "failed")
-        metrics = {
-            name: history.get_best_value()
-            for name, history in trial.metrics.metrics.items()
-            if history.get_history()
-        }
-        return Trial(
-            trial.trial_id,
-            state,
-            self._shown(trial.hyperparameters),
-            trial.score if state == "completed" else None,
-            metrics if state == "completed" else {},
-            self._error(trial) if state == "failed" else None,
-            self._epochs.get(trial.trial_id, 0),
-        )
+        if trial.trial_id in self._ended:
+            return self._ended[trial.trial_id]
+        values = self._shown(trial.hyperparameters)
+        # The chief's other thread is done with a trial only when it stands among the ended ones.
+        if trial.trial_id not in self._oracle.end_order:
+            epoch = self._epochs.get(trial.trial_id, 0)
+            return Trial(trial.trial_id, "running", values, epoch=epoch)
+        if trial.status == TrialStatus.COMPLETED:
+            histories = trial.metrics.metrics.items()
+            metrics = {name: history.get_best_value() for name, history in histories}
+            ended = Trial(trial.trial_id, "completed", values, trial.score, metrics)
+        else:
+            ended = Trial(trial.trial_id, "failed", values, error=self._error(trial))
+        self._ended[trial.trial_id] = ended
+        return ended
 
     def _error(self, trial: TunerTrial) -> str:
         path = os.path.join(self._tuner.get_trial_dir(trial.trial_id), ERROR)
@@ -221,6 +228,8 @@ class Search:
         return f"the objective {self._oracle.objective.name} is not a number"
 
     def _default(self) -> Trial:
+        if DEFAULT in self._ended:
+            return self._ended[DEFAULT]
         config = self._config
         values = own_values(config.network, config.training, config.space)
         if not self._has_default():
@@ -228,9 +237,12 @@ class Search:
         with open(os.path.join(self._tuner.project_dir, DEFAULT_RESULT), encoding="utf-8") as file:
             content = json.load(file)
         if "error" in content:
-            return Trial(DEFAULT, "failed", values, error=content["error"])
-        score = content["metrics"][self._oracle.objective.name]
-        return Trial(DEFAULT, "completed", values, score, content["metrics"])
+            ended = Trial(DEFAULT, "failed", values, error=content["error"])
+        else:
+            score = content["metrics"][self._oracle.objective.name]
+            ended = Trial(DEFAULT, "completed", values, score, content["metrics"])
+        self._ended[DEFAULT] = ended
+        return ended
 
     def _shown(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
         """Values as an experiment states them, and those of a user's function by their names."""

@@ -5,8 +5,10 @@ killed in between leaves a file that cannot be read, or a trial that is counted 
 """
 
 import json
+import math
 import os
 import shutil
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
@@ -50,7 +52,22 @@ class DurableBayesian(Durable, BayesianOptimizationOracle):
 
 
 class DurableHyperband(Durable, HyperbandOracle):
-    """Hyperband (Li et al. 2018)."""
+    """Hyperband (Li et al. 2018); a trial that failed counts as the worst of its round.
+
+    keras-tuner's would wait for its score, and go on with one trial less for each that failed.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """The values of the next trial."""
+        failed = [trial for trial in self.trials.values() if trial.status == TrialStatus.FAILED]
+        worst = math.inf if self.objective.direction == "min" else -math.inf
+        for trial in failed:
+            trial.status, trial.score = TrialStatus.COMPLETED, worst
+        try:
+            return super().populate_space(trial_id)
+        finally:
+            for trial in failed:
+                trial.status, trial.score = TrialStatus.FAILED, None
 
 
 def make_oracle(tune: TuneOptions, task: TaskOptions, epochs: int) -> keras_tuner.Oracle:

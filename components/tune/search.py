@@ -7,6 +7,7 @@ that ``components.tune.executor`` gives its workers.
 
 import functools
 import json
+import math
 import os
 import time
 import traceback
@@ -203,6 +204,10 @@ class TrialRunner(keras_tuner.Tuner):
         """
         network = self.hypermodel.build(hp)
         if weights is not None:
+            if not os.path.exists(weights):
+                raise UserError("the trial that it goes on from failed, and none better is left")
+            # Built first, so that its state is read too.
+            network.optimizer.build(network.trainable_variables)
             network.load_weights(weights)
         log_folder = os.path.join(folder, TENSORBOARD)
         _log_values(log_folder, hp.values, trial_id)
@@ -226,14 +231,16 @@ def best_epoch(
     """The metrics of the best epoch.
 
     Raises:
-        ValueError: the objective is not among the metrics.
+        ValueError: the objective is not among the metrics, or never a finite number.
     """
-    missing = [epoch for epoch in history if objective.name not in epoch]
-    if missing or not history:
-        came = ", ".join(missing[0]) if missing else "no epoch"
-        raise ValueError(f"the objective {objective.name} is not among the metrics: {came}")
+    for metrics in history:
+        if objective.name not in metrics:
+            raise ValueError(f"the objective {objective.name} is not among {', '.join(metrics)}")
+    finite = [metrics for metrics in history if math.isfinite(metrics[objective.name])]
+    if not finite:
+        raise ValueError(f"the objective {objective.name} was no finite number in any epoch")
     pick = min if objective.direction == "min" else max
-    return pick(history, key=lambda epoch: epoch[objective.name])
+    return pick(finite, key=lambda metrics: metrics[objective.name])
 
 
 def _log_values(log_folder: str, values: dict[str, Any], trial_id: str) -> None:

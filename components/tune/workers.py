@@ -15,8 +15,10 @@ LAST_LINES = 15
 
 def default_parallel() -> int:
     """Trials at a time that this machine has cores and memory for."""
-    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(cores(), memory // BYTES_EACH))
+    with open("/proc/meminfo", encoding="ascii") as file:
+        sizes = dict(line.split(":", 1) for line in file)
+    available = int(sizes["MemAvailable"].split()[0]) * 1024
+    return max(1, min(cores(), available // BYTES_EACH))
 
 
 def cores() -> int:

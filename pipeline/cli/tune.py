@@ -32,6 +32,9 @@ def command(file: str, overrides: tuple[str, ...], home: str, write: bool) -> No
 
     The best values are written into FILE on request: with --write, or by answering yes at the
     end.  A later `rondo run` of an unchanged file that states `tune:` takes the search from here.
+
+    Exits with 0 if the search found something, 1 if a node failed, 2 if the file or the data cannot
+    be used, 130 after Ctrl-C.
     """
     status, record = run_experiment(file, overrides, home, only_tune=True)
     if record.state == "tuned":
@@ -40,27 +43,37 @@ def command(file: str, overrides: tuple[str, ...], home: str, write: bool) -> No
 
 
 def _offer(file: str, record: "RunRecord", write: bool) -> None:
+    """Writes the best values into the file, if that is wanted, or says why there is nothing to."""
     from components.tune.results import DEFAULT, SearchResult
-    from models.search_space import searched_fields
+    from models.search_space import own_values, searched_fields
     from pipeline.experiment import load
     from pipeline.write_back import write_values
 
-    search = SearchResult.from_dict(record.search or {})
-    best = search.completed[0]
-    own = search.default.values if search.default else {}
-    fields = set(searched_fields())
-    values = {
-        name: value
-        for name, value in best.values.items()
-        if name in fields and own.get(name) != value
-    }
-    if best.trial == DEFAULT or not values:
+    best = SearchResult.from_dict(record.search or {}).completed[0]
+    if best.trial == DEFAULT:
+        click.echo("nothing to write: no trial is better than the experiment's own values")
+        return
+    unwritable = sorted(set(best.values) - set(searched_fields()))
+    if unwritable:
+        click.echo(
+            f"nothing is written: {', '.join(unwritable)} belong to network.build_model, which is "
+            "given them by a search (`rondo run` of a file that states `tune:` takes this one)"
+        )
+        return
+    stated = load(file)
+    own = own_values(stated.network, stated.training, best.values)
+    values = {name: value for name, value in best.values.items() if own[name] != value}
+    if not values:
+        click.echo(f"nothing to write: {file} states the best values already")
         return
     if not write and sys.stdin.isatty():
-        write = click.confirm(f"write the best values into {os.path.relpath(file)}?")
+        try:
+            write = click.confirm(f"write the best values into {os.path.relpath(file)}?")
+        except click.Abort:
+            click.echo()
     if not write:
         click.echo("to write the best values into the file: the same command with --write")
         return
-    changed = values if load(file).tune is None else {**values, "tune.in_run": False}
+    changed = values if stated.tune is None else {**values, "tune.in_run": False}
     for line in write_values(file, changed):
         click.echo(line)

@@ -1,6 +1,7 @@
 """A search's state on disk: whatever moment a kill leaves it in, the search goes on."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import keras_tuner
@@ -12,13 +13,13 @@ from models.search_space import TuneOptions
 from models.tasks.classify import Options as Classify
 
 TASK = Classify(kind="classify", label="label")
-SPACE = {"network.units": (1, 2, 3, 4, 5, 6)}
+SPACE = {"network.units": tuple(range(1, 500))}
 
 
-def oracle(folder: Path, algorithm: str = "random"):
+def oracle(folder: Path, algorithm: str = "random", objective: str = "accuracy"):
     trials = None if algorithm == "hyperband" else 4
     made = make_oracle(
-        TuneOptions(algorithm=algorithm, trials=trials, objective="accuracy"), TASK, 9
+        TuneOptions(algorithm=algorithm, trials=trials, objective=objective), TASK, 9
     )
     made._set_project_dir(str(folder), "search")
     made.verbose = 0
@@ -29,7 +30,7 @@ def oracle(folder: Path, algorithm: str = "random"):
 
 
 def end(made, trial, score: float) -> None:
-    made.update_trial(trial.trial_id, {"val_accuracy": score})
+    made.update_trial(trial.trial_id, {made.objective.name: score})
     trial.status = TrialStatus.COMPLETED
     made.end_trial(trial)
 
@@ -98,3 +99,29 @@ def test_files_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
         made.create_trial("worker-0")
     assert Path(made._get_oracle_fname()).read_text(encoding="utf-8") == kept
     assert json.loads(kept)["ongoing_trials"] == {}
+
+
+def hyperband_rounds(made, fails) -> Counter:
+    """How many trials each round of each bracket has; ``fails`` says which of the first do."""
+    rounds: Counter = Counter()
+    while (trial := made.create_trial("worker-0")).status == TrialStatus.RUNNING:
+        values = trial.hyperparameters.values
+        before = made.trials.get(values.get("tuner/trial_id", ""))
+        assert before is None or before.status == TrialStatus.COMPLETED
+        rounds[values["tuner/bracket"], values["tuner/round"]] += 1
+        if before is None and fails(rounds.total()):
+            trial.status = TrialStatus.FAILED
+            made.end_trial(trial)
+        else:
+            end(made, trial, 1.0 / rounds.total())
+    return rounds
+
+
+@pytest.mark.parametrize("objective", ["accuracy", "loss"])
+def test_hyperband_goes_on_without_the_trials_that_failed(tmp_path: Path, objective: str) -> None:
+    whole = hyperband_rounds(oracle(tmp_path / "a", "hyperband", objective), lambda number: False)
+    made = oracle(tmp_path / "b", "hyperband", objective)
+    assert hyperband_rounds(made, lambda number: number % 3 == 0) == whole
+    assert max(round_number for _, round_number in whole) > 1
+    failed = [trial for trial in made.trials.values() if trial.status == TrialStatus.FAILED]
+    assert len(failed) > 3 and all(trial.score is None for trial in failed)

@@ -1,6 +1,7 @@
 """Searches inside the pipeline: trials that fail, die and are killed; networks of a user's own."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -82,7 +83,8 @@ def run(folder: Path, text: str, **options) -> Ran:
 def test_trials_that_fail_or_die_are_shown_and_the_best_is_trained(folder: Path) -> None:
     network = own_network(folder, "fragile_network", ["fine", "raise", "die"])
     tune = "{trials: 3, parallel: 2, seed: 2, space: {training.learning_rate: [0.1, 0.05]}}"
-    ran = run(folder, experiment(tune, network))
+    poor = ("training.learning_rate=1.0e-9",)
+    ran = run(folder, experiment(tune, network), overrides=poor)
     assert ran.failure is None and ran.record.verdict is not None
     search = search_of(ran)
     assert len(search.trials) == 4 and search.default is not None
@@ -100,9 +102,9 @@ def test_trials_that_fail_or_die_are_shown_and_the_best_is_trained(folder: Path)
     best = search.completed[0]
     assert best.score == min(trial.score for trial in search.completed)
     used = json.loads(Path(ran.record.artifacts["model_run"], "values.json").read_text())
-    if best.trial != "default":
-        assert used["hyperparameters"]["mode"] == "fine"
-        assert used["training"]["learning_rate"] == best.values["training.learning_rate"]
+    assert best.trial != "default"
+    assert used["hyperparameters"]["mode"] == "fine"
+    assert used["training"]["learning_rate"] == best.values["training.learning_rate"]
     shown = json.loads(str(model.properties["training.learning_rate"]))
     assert shown == used["training"]["learning_rate"]
     about = json.loads(Path(ran.record.model, "assets.extra", "rondo.json").read_text())
@@ -116,7 +118,7 @@ def test_trials_that_fail_or_die_are_shown_and_the_best_is_trained(folder: Path)
 
     said = {node.node: node.state for node in plan(ran.experiment, ran.place)}
     assert said.pop("LastBlessed") == "runs" and set(said.values()) == {"kept"}
-    again = run(folder, experiment(tune, network))
+    again = run(folder, experiment(tune, network), overrides=poor)
     assert set(said) == set(again.states()) - {"LastBlessed"}
     assert again.states()["Tuner"] == "cached" and again.states()["Trainer"] == "cached"
 
@@ -146,10 +148,23 @@ def test_other_algorithms(folder: Path, algorithm: str) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
+def workers_in(folder: Path) -> list[int]:
+    """Processes that work on a search in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"components.tune.worker" in command and os.fsencode(folder) in command:
+            found.append(int(entry.name))
+    return found
+
+
 def test_killed_search_goes_on_at_its_trials(folder: Path) -> None:
     context = forked()
     space = "space: {network.embedding_size: [4, 8, 16]}"
-    text = experiment(f"{{trials: 3, parallel: 1, {space}}}", name="killed")
+    text = experiment(f"{{trials: 3, parallel: 2, {space}}}", name="killed")
     file = folder / "killed.yaml"
     file.write_text(text, encoding="utf-8")
     arguments = (str(file), str(folder / "runs"), True)
@@ -166,9 +181,14 @@ def test_killed_search_goes_on_at_its_trials(folder: Path) -> None:
     while not completed():
         assert child.is_alive() and time.monotonic() < deadline
         time.sleep(0.05)
+    assert workers_in(folder)
     child.kill()
     child.join()
     before = completed()
+    deadline = time.monotonic() + 10
+    while workers_in(folder):
+        assert time.monotonic() < deadline, "workers outlive the search"
+        time.sleep(0.1)
 
     child = context.Process(target=run_and_exit, args=arguments)
     child.start()
