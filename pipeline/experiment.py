@@ -86,6 +86,20 @@ def load(path: str, overrides: Sequence[str] = ()) -> Experiment:
         raise ExperimentError(
             f"{path}: {reason} (`rondo init NAME` writes an experiment file)"
         ) from error
+    return load_text(text, path, overrides)
+
+
+def load_text(text: str, path: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Checks the text of an experiment file.
+
+    Args:
+        text: what the file holds, or is to hold.
+        path: the file, which errors name and the data's path starts beside.
+        overrides: as ``load`` takes them.
+
+    Raises:
+        ExperimentError: the text has mistakes.
+    """
     try:
         document = parse(text)
     except SyntaxProblem as error:
