@@ -11,6 +11,11 @@ PYTEST := $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4
 VERSION := $(shell sed -n 's/^ *version="\(.*\)",/\1/p' setup.py)
 VARIANT := cpu
 IMAGE := rondo:$(VERSION)$(if $(filter-out cpu,$(VARIANT)),-$(VARIANT))
+# Slow tests that `test-short` runs too; they share one process, which imports TFX once.
+KUBEFLOW := tests/pipeline/test_kubeflow.py
+SHORT := tests/pipeline/test_whole_pipeline.py::test_lstm_learns_word_order_and_is_released \
+	$(KUBEFLOW)::test_compiled_file_is_the_whole_pipeline_in_one_image \
+	$(KUBEFLOW)::test_data_that_are_elsewhere_are_always_read_again
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-short test-current lint lock image clean
@@ -45,10 +50,10 @@ test: $(READY) lint ## all tests: fast ones first, then real components and whol
 test-fast: $(READY) ## the fast tests
 	@$(PYTEST) -m "not slow"
 
-test-short: $(READY) ## the fast tests and one whole pipeline
+test-short: $(READY) ## the fast tests, one whole pipeline, and one compiled for Kubeflow
 	@-$(BIN)/rondo doctor
 	@$(PYTEST) -m "not slow"
-	@$(BIN)/python -m pytest -q tests/pipeline/test_whole_pipeline.py -k learns_word_order
+	@$(BIN)/python -m pytest -q $(SHORT)
 
 test-current: ## test-short on the current stack, inside Debian 13 where this machine is too old
 	@$(if $(filter current,$(STACK)),$(MAKE) --no-print-directory,tools/debian13.sh) test-short

@@ -3,11 +3,14 @@
 Imports no TensorFlow, so that a mistake is told at once.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from components.errors import UserError
+from components.ingest.files import reader
+from components.spec import DataOptions, SplitByFiles
 from pipeline.experiment import Experiment
 
 DEFAULT_IMAGE = f"rondo:{version('rondo-tfx')}"
@@ -75,6 +78,9 @@ def target(
         problem = path and _path_problem(path, remedy, local_paths)
         if problem:
             problems.append(f"{option}: {path}: {problem}")
+    folder_problem = _folder_problem(experiment.data)
+    if folder_problem:
+        problems.append(f"data.path: {experiment.data.path}: {folder_problem}")
     if not root:
         problems.append(
             "--root: is missing; say where the cluster's containers keep what they write, for "
@@ -93,6 +99,17 @@ def foreign_modules(experiment: Experiment) -> list[str]:
     own = [build.rpartition(".")[0]] if build else []
     kinds |= {experiment.network.cell, experiment.data.format}
     return sorted({*own, *(kind for kind in kinds if "." in kind)})
+
+
+def _folder_problem(data: DataOptions) -> str | None:
+    """What is wrong with a remote folder in the place of files; its files cannot be listed here."""
+    _, separator, rest = data.path.partition("://")
+    if not separator or isinstance(data.split, SplitByFiles):
+        return None
+    if "/" in rest and not rest.endswith("/"):
+        return None
+    files = os.path.join(data.path, reader(data.format).PATTERNS[0])
+    return f"is a folder, which cannot be looked into from here; --set data.path={files}"
 
 
 def _path_problem(path: str, remedy: str, local_paths: bool) -> str | None:

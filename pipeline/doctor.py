@@ -21,6 +21,9 @@ from pipeline import stack
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHOWN = ("tfx", "tensorflow", "keras", "apache-beam", "protobuf", "numpy")
 SET_UP_AGAIN = "rm -rf .venv && make setup"
+OTHER_MACHINE = "docker run --interactive --tty --platform linux/amd64 debian:trixie bash"
+LEAST_FREE = 5.0
+"""GB of disk below which it warns: a run keeps the examples twice, checkpoints and models."""
 PROBE_SECONDS = 300
 PROBE = """
 import json, keras, ml_metadata, tensorflow as tf, tensorflow_data_validation, tfx_bsl
@@ -52,14 +55,12 @@ def environment() -> list[Finding]:
 
 
 def machine(home: str) -> list[Finding]:
-    """Cores, memory, the free disk under the runs' folder, and what the optional commands need."""
-    folder = Path(home).resolve()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    """Cores, memory, the runs' folder and its disk, and what the optional commands need."""
     engine = _output("docker", "version", "--format", "{{.Server.Version}}")
     return [
         Finding("cores", str(len(os.sched_getaffinity(0)))),
         Finding("memory", _memory()),
-        Finding("free disk", f"{shutil.disk_usage(existing).free / 1e9:.0f} GB in {existing}"),
+        *_home(home),
         Finding("Docker", f"engine {engine}" if engine else "no engine; only images need one"),
         Finding("current stack", _current_stack(engine)),
     ]
@@ -91,7 +92,7 @@ def _stack(found: stack.Stack | None, tfx: str | None) -> Finding:
     try:
         chosen, why = stack.choose_here()
     except stack.UnsupportedMachine as error:
-        return Finding("stack", found.name if found else "none", str(error))
+        return Finding("stack", found.name if found else "none", str(error), OTHER_MACHINE)
     if found is None:
         what = f"TFX {tfx} is of neither stack" if tfx else "TFX is not installed"
         return Finding("stack", f"none; {why}", what, SET_UP_AGAIN)
@@ -100,6 +101,27 @@ def _stack(found: stack.Stack | None, tfx: str | None) -> Finding:
     if found is not chosen:
         why += f"; `{SET_UP_AGAIN}` would install {chosen.name}"
     return Finding("stack", f"{found.name}; {why}")
+
+
+def _home(home: str) -> list[Finding]:
+    """Whether runs can be written under a folder that need not exist yet, and how much."""
+    folder = Path(home).resolve()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    disk = Finding("free disk", f"{free:.0f} GB in {existing}")
+    if free < LEAST_FREE:
+        problem = f"a run may not fit in {free:.1f} GB; have {LEAST_FREE:.0f} GB free"
+        remedy = f"du -sh {shlex.quote(str(existing))}/*  # remove what is of no use, or give "
+        disk = disk._replace(problem=problem, remedy=f"{remedy}--home DIR on another disk")
+    runs = Finding("runs", str(folder))
+    if not existing.is_dir():
+        problem = f"{existing} is a file, so no folder can be made there"
+        return [disk, runs._replace(problem=problem, remedy="give another folder with --home DIR")]
+    if not os.access(existing, os.W_OK | os.X_OK):
+        problem = f"{existing} cannot be written by this user"
+        remedy = f"sudo chown {os.geteuid()} {shlex.quote(str(existing))}  # or give --home DIR"
+        return [disk, runs._replace(problem=problem, remedy=remedy)]
+    return [disk, runs]
 
 
 def _packages(lock: Path) -> Finding:

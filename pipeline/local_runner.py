@@ -20,6 +20,7 @@ from components.ingest.files import check_heads
 from components.tune.results import SEARCH, SearchResult
 from components.validate.gate import REPORT
 from pipeline import dag, dead_runs, environment, runs
+from pipeline.changes import remember_code
 from pipeline.experiment import Experiment, ExperimentError
 from pipeline.lineage import NodeRecord, run_nodes
 from pipeline.node_configs import ingest_config
@@ -146,6 +147,7 @@ def main() -> None:
 
     def listener(node: NodeRun) -> None:
         if not started:
+            remember_code(experiment, place)
             started.append(runs.start(place, experiment, file, ()))
         print(f"{node.node}: {node.state}", flush=True)
 
@@ -160,6 +162,7 @@ def main() -> None:
             return
         ((record, folder),) = started
         record.seconds = round(time.perf_counter() - clock, 1)
+        record.memory = runs.peak_memory()
         runs.keep_nodes(record, observation.nodes)
         complete_record(record, place, observation)
         if observation.failure is not None:

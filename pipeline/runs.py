@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import os
+import resource
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +120,11 @@ def keep_nodes(
     for node in record.nodes:
         if reasons is not None and node["state"] != "cached":
             node["why"] = list(reasons.get(node["node"], ()))
+
+
+def peak_memory() -> float:
+    """MiB that this process held at most."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)  # Linux: KiB.
 
 
 def write(record: RunRecord, folder: Path) -> None:

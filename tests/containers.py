@@ -39,10 +39,8 @@ def run_compiled(file: Path, root: Path) -> Done:
         component = spec["components"][tasks[name]["componentRef"]["name"]]
         executor = executors[component["executorLabel"]]
         inputs = _inputs(tasks[name].get("inputs", {}), done.outputs)
-        done.outputs[name] = (
-            _run_container(name, executor["container"], component, inputs, root / name, done)
-            if "container" in executor
-            else _without_container(executor, component, root / name)
+        done.outputs[name] = _run_container(
+            name, executor["container"], component, inputs, root / name, done
         )
     return done
 
@@ -122,14 +120,3 @@ def _update(outputs: Artifacts, said: Path) -> None:
         outputs[key][0] |= {
             field: artifact[field] for field in ("uri", "metadata") if field in artifact
         }
-
-
-def _without_container(
-    executor: dict[str, Any], component: dict[str, Any], folder: Path
-) -> Artifacts:
-    """An importer hands on what it names; a resolver finds nothing on a first run."""
-    if "resolver" in executor:
-        return {}
-    (found,) = _new_artifacts(component, folder).values()
-    (key,) = component["outputDefinitions"]["artifacts"]
-    return {key: [found[0] | {"uri": executor["importer"]["artifactUri"]["constant"]}]}

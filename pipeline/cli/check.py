@@ -30,6 +30,7 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     Reads the first rows of every file and then for some seconds counts rows, labels and lengths;
     of large data that is an estimate, and says so.  Then trains the experiment's network for a few
     steps on this machine, which takes half a minute, and predicts what a run of all nodes takes.
+    Of data that are elsewhere (gs://...) no row is read: the file alone is checked.
     The prediction is kept for `rondo run` and `rondo runs`, which show what it took beside it.
     """
     from components.ingest.files import HEAD_ROWS, check_heads
@@ -39,6 +40,10 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
 
     add_import_folders(file)
     experiment = load(file, overrides)
+    if "://" in experiment.data.path:
+        click.echo(f"{experiment.data.path}: not read here, so nothing is counted or predicted")
+        click.echo(f"{file}: experiment {experiment.name!r} is fine by itself")
+        return
     config = ingest_config(experiment)
     for path in check_heads(config):
         click.echo(f"{path}: the first rows fit (at most {HEAD_ROWS} read)")

@@ -6,8 +6,8 @@ import click
 
 COMMANDS = {
     "init": "write a commented experiment file and a sample of data",
-    "check": "check an experiment file and its data's head against each other, in seconds",
-    "run": "run the pipeline; unchanged nodes are taken from the last run",
+    "check": "check an experiment file and its data; predict a run's minutes and memory",
+    "run": "run the pipeline; unchanged nodes are taken from earlier runs",
     "tune": "search for better network and training options, trials in parallel",
     "runs": "list runs: state, quality, time",
     "compare": "train simple models on the same split and print one table",

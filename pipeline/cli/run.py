@@ -2,7 +2,6 @@
 
 import logging
 import os
-import resource
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -63,7 +62,7 @@ def command(
     error or a change the same command goes on where it must.
 
     Exits with 0 if the model was blessed, 3 if it was refused, 1 if a node failed, 2 if the file
-    or the data cannot be used.
+    or the data cannot be used, 130 after Ctrl-C.
     """
     if explain:
         from pipeline.cli.display import show_plan
@@ -140,8 +139,7 @@ def run_experiment(
                 if isinstance(failure, KeyboardInterrupt):
                     record.state = "interrupted"
                 record.seconds = round(time.perf_counter() - started, 1)
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                record.memory = round(peak / 1024, 1)  # Linux counts KiB.
+                record.memory = runs.peak_memory()
                 runs.write(record, folder)
             from pipeline.cli.display import show_outcome
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import Ran
+from support import Ran, write_experiment
 
 from pipeline import calibrate
 from pipeline.calibrate import CalibrationError, Task
@@ -18,6 +18,19 @@ def test_network_that_cannot_be_timed_is_one_message(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(calibrate, "TIMING", "pipeline.no_such_module")
     with pytest.raises(CalibrationError, match=r"No module named.*--quick` leaves"):
         calibrate.calibrate(Task({}, [], [], {}))
+
+
+def test_rows_that_are_elsewhere_are_not_read(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, "")
+    remote = "--set=data.path=gs://bucket/rows.jsonl"
+    done = CliRunner().invoke(main, ["check", str(file), remote])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == (
+        "gs://bucket/rows.jsonl: not read here, so nothing is counted or predicted\n"
+        f"{file}: experiment 'order' is fine by itself\n"
+    )
+    wrong = CliRunner().invoke(main, ["check", str(file), remote, "--set=network.cell=lstn"])
+    assert wrong.exit_code == 2 and "unknown cell 'lstn'" in wrong.stderr
 
 
 @pytest.mark.slow

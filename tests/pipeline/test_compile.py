@@ -69,6 +69,18 @@ def test_scheme_that_tensorflow_cannot_read(file: Path) -> None:
         target(load(str(file), (REMOTE[1],)), "gs://b/r", "s3://b")
 
 
+@pytest.mark.parametrize("path", ["gs://bucket", "gs://bucket/", "gs://bucket/rows/"])
+def test_remote_folder_in_the_place_of_files(file: Path, path: str) -> None:
+    with pytest.raises(UserError) as raised:
+        target(load(str(file), (f"data.path={path}",)), "gs://b/r")
+    assert str(raised.value) == (
+        f"data.path: {path}: is a folder, which cannot be looked into from here; "
+        f"--set data.path={path.rstrip('/')}/*.jsonl"
+    )
+    split = "data.split={by: files, train: a.jsonl, validate: b.jsonl, test: c.jsonl}"
+    assert target(load(str(file), (f"data.path={path}", split)), "gs://b/r").root
+
+
 def test_relative_path_in_a_container(file: Path) -> None:
     with pytest.raises(UserError, match=r"^--root: rondo: is relative; .* starts with /$"):
         target(load(str(file)), "rondo", local_paths=True)

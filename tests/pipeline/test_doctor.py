@@ -54,11 +54,38 @@ def test_a_stack_too_new_for_the_machine_is_a_problem(monkeypatch: pytest.Monkey
     assert found.remedy == "rm -rf .venv && make setup"
 
 
-def test_the_machine_is_described_where_the_runs_folder_is_still_to_come(tmp_path: Path) -> None:
+def test_a_machine_for_neither_stack_gets_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "glibc_version", lambda: (2, 17))
+    found = by_subject(doctor.environment())["stack"]
+    assert found.problem is not None and "2.17 is too old" in found.problem
+    assert found.remedy is not None and "debian:trixie" in found.remedy
+
+
+def test_the_machine_is_described_where_the_runs_folder_is_still_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "LEAST_FREE", 0.0)
     found = by_subject(doctor.machine(str(tmp_path / "not" / "there")))
     assert str(tmp_path) in found["free disk"].value
+    assert found["runs"].value == str(tmp_path / "not" / "there")
     assert int(found["cores"].value) >= 1
     assert not any(finding.problem for finding in found.values())
+
+
+def test_a_folder_that_cannot_hold_runs_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    found = by_subject(doctor.machine(str(tmp_path / "file" / "runs")))["runs"]
+    assert found.problem == f"{tmp_path}/file is a file, so no folder can be made there"
+    assert found.remedy is not None and "--home" in found.remedy
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(doctor, "LEAST_FREE", 1e9)
+    found = by_subject(doctor.machine(str(tmp_path)))
+    assert f"{tmp_path} cannot be written" in str(found["runs"].problem)
+    assert f"chown {os.geteuid()} {tmp_path}" in str(found["runs"].remedy)
+    assert "a run may not fit in" in str(found["free disk"].problem)
+    assert f"du -sh {tmp_path}/*" in str(found["free disk"].remedy)
 
 
 def test_libraries_that_do_not_load_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +117,7 @@ def test_a_gpu_that_tensorflow_does_not_see_is_a_problem(
 def test_the_exit_status_says_whether_something_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(doctor, "LEAST_FREE", 0.0)
     monkeypatch.setattr(doctor, "devices", lambda: [Finding("devices", "no GPU")])
     fine = CliRunner().invoke(main, ["doctor"])
     assert fine.exit_code == 0 and "nothing is missing" in fine.output

@@ -18,6 +18,14 @@ pytestmark = pytest.mark.slow
 
 ENTRY = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 DRIVER = "tfx.orchestration.kubeflow.v2.file_based_example_gen.driver"
+FOUND = {"network.embedding_size": 16, "training.learning_rate": 0.02}
+SEARCHED = (
+    "network.embedding_size=8",
+    "training.learning_rate=0.0001",
+    "tune={trials: 1, parallel: 1, space: "
+    "{network.embedding_size: [16], training.learning_rate: [0.02]}}",
+)
+"""The local run's experiment with worse values, of which the one trial is that run's own."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +38,11 @@ def compiled(experiment_file: Path, root: Path) -> Path:
     output = root / "pipeline.yaml"
     done = CliRunner(env={"RONDO_IMAGE": ""}).invoke(
         main,
-        ["compile", str(experiment_file), "-o", str(output), "--root", str(root), "--local-paths"],
+        [
+            *("compile", str(experiment_file), "-o", str(output)),
+            *("--root", str(root), "--local-paths"),
+            *(f"--set={override}" for override in SEARCHED),
+        ],
     )
     assert done.exit_code == 0, done.output
     assert f"wrote {output}: pipeline 'order', PipelineSpec 2.1" in done.stdout
@@ -53,7 +65,10 @@ def test_compiled_file_is_the_whole_pipeline_in_one_image(
     assert spec.schema_version == "2.1.0" and spec.pipeline_info.name == "order"
     assert spec.default_pipeline_root == f"{root}/order"
     tasks = spec.root.dag.tasks
-    assert set(tasks) == {node.name for node in nodes.nodes(load(str(experiment_file)))}
+    searched = load(str(experiment_file), SEARCHED)
+    assert set(tasks) == {node.name for node in nodes.nodes(searched)}
+    hyperparameters = tasks[nodes.TRAIN].inputs.artifacts["hyperparameters"]
+    assert hyperparameters.task_output_artifact.producer_task == nodes.TUNE
     # Open-source Kubeflow refuses a file with a resolver in it.
     assert {executor.WhichOneof("spec") for executor in deployment.executors.values()} == {
         "container"
@@ -86,6 +101,21 @@ def test_every_node_runs_by_its_own_command(ran: Done, compiled: Path) -> None:
     assert set(ran.outputs) == set(spec.root.dag.tasks)
     modules = [command[2] for command in ran.commands]
     assert modules.count(ENTRY) == len(ran.outputs) and modules.count(DRIVER) == 1
+
+
+def test_trainer_takes_what_the_tuner_found(ran: Done) -> None:
+    from components.train.run import VALUES
+    from components.tune.results import SEARCH, SearchResult
+
+    (results,) = ran.outputs["Tuner"]["tuner_results"]
+    search = SearchResult.from_json(Path(results["uri"], SEARCH).read_text(encoding="utf-8"))
+    default, trial = search.trials
+    assert trial.values == FOUND and search.completed == [trial, default]
+    (model_run,) = ran.outputs["Trainer"]["model_run"]
+    used = json.loads(Path(model_run["uri"], VALUES).read_text(encoding="utf-8"))
+    for name, value in FOUND.items():
+        section, field = name.split(".")
+        assert used[section][field] == value
 
 
 def test_first_release_is_compared_with_none(ran: Done) -> None:

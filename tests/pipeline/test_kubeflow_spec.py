@@ -71,6 +71,14 @@ def test_a_whole_one_is_read_and_ordered_by_its_inputs() -> None:
     assert deployment.executors["push_executor"].container.image == "rondo:1"
 
 
+def test_an_accelerator_that_was_added_by_hand_is_read() -> None:
+    asked = {"accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": "1"}}
+    place = "deploymentSpec/executors/train_executor/container/resources"
+    _, deployment = read(changed(place, asked))
+    accelerator = deployment.executors["train_executor"].container.resources.accelerator
+    assert accelerator.resource_type == "nvidia.com/gpu" and accelerator.resource_count == "1"
+
+
 TASKS, PARTS = "root/dag/tasks", "components"
 EXECUTORS = "deploymentSpec/executors"
 SOURCE = f"{TASKS}/Push/inputs/artifacts/model/taskOutputArtifact"
