@@ -6,6 +6,8 @@ SHARED = "first_run"
 """The fixture that runs a whole pipeline once for tests in several files."""
 
 
+# First: pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = SHARED if SHARED in getattr(item, "fixturenames", ()) else str(item.path)
