@@ -37,8 +37,9 @@ def resume_folder(output_uri: str, *parts: object) -> str:
 
 def finish(folder: str) -> None:
     """Says that what was kept is not needed once its execution is recorded as complete."""
-    with tf.io.gfile.GFile(os.path.join(folder, FINISHED), "w"):
-        pass
+    # Without a write TensorFlow makes no file.
+    with tf.io.gfile.GFile(os.path.join(folder, FINISHED), "w") as file:
+        file.write("complete\n")
 
 
 class Checkpoints:

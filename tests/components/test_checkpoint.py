@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.train.checkpoint import Checkpoints, resume_folder
+from components.spec import FINISHED
+from components.train.checkpoint import Checkpoints, finish, resume_folder
 from components.train.fit import fit
 from models.spec import EarlyStopping, TrainingOptions
 from models.tasks.classify import Options as Classify
@@ -131,3 +132,8 @@ def test_folder_depends_on_the_settings_and_outlives_an_execution() -> None:
     assert first == resume_folder("/nodes/Trainer/model_run/8/", "settings", ["files"])
     assert first != resume_folder("/nodes/Trainer/model_run/3", "others", ["files"])
     assert first.startswith("/nodes/Trainer/.resume/")
+
+
+def test_finished_work_says_so(tmp_path: Path) -> None:
+    finish(str(tmp_path))
+    assert (tmp_path / FINISHED).is_file()

@@ -13,30 +13,36 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from support import EXPERIMENT, ROWS, forked, run_and_exit, write_experiment
 
+from components.spec import RESUME
 from pipeline import runs
 from pipeline.corpora.word_order import json_lines
 from pipeline.lineage import connection
 from pipeline.nodes import EVALUATE, INGEST, PUSH, SCHEMA, STATISTICS, TRAIN, TRANSFORM
 from pipeline.workspace import Workspace, WorkspaceError, locked, workspace
 
-EPOCHS = 30
+EPOCHS, EPOCH = 30, "Epoch"
 MOMENTS = [
     *((INGEST, 1.0), (SCHEMA, 0.2), (STATISTICS, 2.0), (TRANSFORM, 4.0)),
-    *((TRAIN, 3.0), (TRAIN, 5.0), (TRAIN, 5.0), (TRAIN, 6.0)),
+    *((TRAIN, 3.0), (EPOCH, 0.5), (EPOCH, 1.0), (EPOCH, 1.0)),
     *((EVALUATE, 4.0), (PUSH, 0.05)),
 ]
-"""Where a run is killed: within so many seconds of the start of a node, or of one after it."""
-ORDER = [node for node, _ in MOMENTS]
+"""Where a run is killed: within so many seconds of a node's start or of an epoch's end, or of the
+start of a node after that."""
+ORDER = [INGEST, SCHEMA, STATISTICS, TRANSFORM, TRAIN, EPOCH, EVALUATE, PUSH]
 LONGEST = 240.0
 
 
 def executions_from(place: Workspace, node: str) -> set[Path]:
-    """Executions of a node and of those after it."""
+    """Executions of a node and of those after it; of an epoch, what was kept."""
     later = ORDER[ORDER.index(node) :]
+    epochs = place.nodes.glob(f"{TRAIN}/{RESUME}/*/epoch-*") if EPOCH in later else ()
     return {
-        path
-        for name in later
-        for path in (place.nodes / name / ".system" / "executor_execution").glob("*")
+        *epochs,
+        *(
+            path
+            for name in later
+            for path in (place.nodes / name / ".system" / "executor_execution").glob("*")
+        ),
     }
 
 
