@@ -83,7 +83,7 @@ def run(folder: Path, text: str, **options) -> Ran:
 def test_trials_that_fail_or_die_are_shown_and_the_best_is_trained(folder: Path) -> None:
     network = own_network(folder, "fragile_network", ["fine", "raise", "die"])
     tune = "{trials: 3, parallel: 2, seed: 2, space: {training.learning_rate: [0.1, 0.05]}}"
-    poor = ("training.learning_rate=1.0e-9",)
+    poor = ("training.learning_rate=5.0",)
     ran = run(folder, experiment(tune, network), overrides=poor)
     assert ran.failure is None and ran.record.verdict is not None
     search = search_of(ran)
