@@ -44,7 +44,7 @@ if [ ! -d "$root" ]; then
     echo "Making a Debian 13 root in .debian13 (a minute)"
     rm -rf "$root.new"
     unshare --mount debootstrap --variant=minbase --include="$packages" trixie "$root.new" \
-        "${mirror:-http://deb.debian.org/debian}" >$log 2>&1 || { tail -n 20 $log >&2; exit 1; }
+        ${mirror:+"$mirror"} >$log 2>&1 || { tail -n 20 $log >&2; exit 1; }
     mv "$root.new" "$root"
 fi
 find "$root/tmp" -mindepth 1 -delete  # what an earlier run left
