@@ -1,0 +1,243 @@
+"""What every cell keeps, on every Keras backend: forward, stepping, padding, gradients.
+
+``make test-backends`` runs this file on JAX and PyTorch too.
+"""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pytest
+from battery.gradients import gradients
+from battery.listed import (
+    CELLS,
+    NAMES,
+    RECURRENT,
+    Listed,
+    batches,
+    by_name,
+    policy,
+    shaken,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from models.cells import mlstm
+
+DRAWN = settings(max_examples=5, deadline=None)
+each_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+each_recurrent = pytest.mark.parametrize("cell", RECURRENT, ids=lambda cell: cell.name)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_chunks() -> Iterator[None]:
+    """mLSTM works by chunks of four steps, so that short sequences have several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlstm, "CHUNK", 4)
+        yield
+
+
+def answer(layer: keras.layers.Layer, values: np.ndarray) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(layer(values)), np.float64)
+
+
+def test_every_cell_of_the_library_is_listed() -> None:
+    from models.dotted import cell_names
+
+    assert set(cell_names()) == NAMES
+
+
+@each_cell
+@DRAWN
+@given(values=batches(), seed=seeds)
+def test_the_layer_equals_the_equations_step_by_step(
+    cell: Listed, values: np.ndarray, seed: int
+) -> None:
+    with policy("float64"):
+        layer = shaken(cell.layer(), 3, seed)
+    expected = np.stack([cell.reference(row, by_name(layer)) for row in values.astype(np.float64)])
+    np.testing.assert_allclose(answer(layer, values), expected, rtol=1e-5, atol=1e-9)
+    single = shaken(cell.layer(), 3, seed)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(answer(single, values), expected, rtol=1e-5, atol=2e-5 * scale)
+
+
+@each_recurrent
+@DRAWN
+@given(values=batches(), seed=seeds)
+def test_stepping_with_carried_state_equals_the_whole_sequence(
+    cell: Listed, values: np.ndarray, seed: int
+) -> None:
+    layer = shaken(cell.layer(), 3, seed)
+    whole = answer(layer, values)
+    states = layer.get_initial_state(batch_size=len(values))
+    outputs = []
+    for step in range(values.shape[1]):
+        output, states = layer.cell(values[:, step], states)
+        states = list(states) if isinstance(states, list | tuple) else [states]
+        outputs.append(ops.convert_to_numpy(output))
+    scale = np.abs(whole).max()
+    np.testing.assert_allclose(np.stack(outputs, axis=1), whole, rtol=1e-5, atol=1e-5 * scale)
+
+
+@each_recurrent
+def test_a_sequence_in_two_parts_equals_the_whole(cell: Listed) -> None:
+    layer = shaken(cell.layer(), 3, 5)
+    layer.return_state = True
+    values = np.random.default_rng(6).normal(size=(2, 11, 3)).astype(np.float32)
+    whole, *last = layer(values)
+    first, *states = layer(values[:, :6])
+    second, *states = layer(values[:, 6:], initial_state=states)
+    joined = np.concatenate([ops.convert_to_numpy(part) for part in (first, second)], axis=1)
+    np.testing.assert_allclose(joined, ops.convert_to_numpy(whole), rtol=1e-4, atol=1e-5)
+    for state, expected in zip(states, last, strict=True):
+        expected = ops.convert_to_numpy(expected)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(state), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max()
+        )
+
+
+@each_recurrent
+def test_keras_runs_the_cell_by_itself(cell: Listed) -> None:
+    layer = shaken(cell.layer(), 3, 7)
+    values = np.random.default_rng(8).normal(size=(2, 9, 3)).astype(np.float32)
+    plain = keras.layers.RNN(layer.cell, return_sequences=True)
+    np.testing.assert_allclose(answer(plain, values), answer(layer, values), rtol=1e-5, atol=1e-6)
+
+
+@each_cell
+@DRAWN
+@given(
+    values=batches(),
+    seed=seeds,
+    garbage=st.sampled_from([0.0, -7.5, 9999.0]),
+    more=st.sampled_from([1, 12]),
+)
+def test_neither_content_nor_amount_of_padding_changes_a_step(
+    cell: Listed, values: np.ndarray, seed: int, garbage: float, more: int
+) -> None:
+    layer = shaken(cell.layer(), 3, seed)
+    alone = answer(layer, values)
+    longer = np.pad(values, [(0, 0), (0, more), (0, 0)], constant_values=garbage)
+    together = answer(layer, np.concatenate([longer, longer[:1] * 2.0]))
+    scale = np.abs(alone).max()
+    np.testing.assert_allclose(
+        together[: len(values), : values.shape[1]], alone, rtol=1e-5, atol=1e-5 * scale
+    )
+
+
+@each_cell
+@settings(max_examples=3, deadline=None)
+@given(seed=seeds, time=st.sampled_from([1, 5]))
+def test_gradients_equal_finite_differences(cell: Listed, seed: int, time: int) -> None:
+    """Along a random direction for the inputs and for each weight, in float64."""
+    with policy("float64"):
+        layer = shaken(cell.layer(), 3, seed)
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(2, time, 3))
+    weigh = random.normal(size=(2, time, 4))
+    weights = layer.get_weights()
+    trainable = [index for index, w in enumerate(layer.weights) if w.trainable]
+
+    def loss(outputs):
+        return ops.sum(outputs * weigh)
+
+    analytic = gradients(layer, values, loss)
+    for place, gradient in enumerate(analytic):
+        direction = random.normal(size=gradient.shape)
+        found = []
+        for step in (1e-6, -1e-6):
+            moved = list(weights)
+            if place:
+                moved[trainable[place - 1]] = moved[trainable[place - 1]] + step * direction
+            layer.set_weights(moved)
+            given_values = values if place else values + step * direction
+            found.append(float(np.sum(answer(layer, given_values) * weigh)))
+        layer.set_weights(weights)
+        numeric = (found[0] - found[1]) / 2e-6
+        expected = float(np.sum(gradient * direction))
+        assert numeric == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+@each_cell
+def test_gradients_reach_no_step_behind_the_last_one_read(cell: Listed) -> None:
+    layer = shaken(cell.layer(), 3, 9)
+    values = np.random.default_rng(10).normal(size=(2, 8, 3)).astype(np.float32)
+    of_values, *of_weights = gradients(layer, values, lambda outputs: ops.sum(outputs[:, 4] ** 2))
+    assert np.abs(of_values[:, 4]).max() > 0.0
+    np.testing.assert_array_equal(of_values[:, 5:], 0.0)
+    assert all(np.isfinite(gradient).all() for gradient in of_weights)
+
+
+@each_cell
+def test_sixteen_bits_give_finite_answers_and_gradients(cell: Listed) -> None:
+    with policy("mixed_bfloat16"):
+        layer = cell.layer(8)
+    values = np.random.default_rng(11).normal(0.0, 30.0, (2, 20, 3)).astype(np.float32)
+    outputs = layer(values)
+    assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+    assert np.isfinite(np.asarray(ops.convert_to_numpy(ops.cast(outputs, "float32")))).all()
+    found = gradients(layer, values, lambda outputs: ops.mean(ops.cast(outputs, "float32") ** 2))
+    assert all(np.isfinite(np.asarray(gradient, np.float32)).all() for gradient in found)
+
+
+@each_cell
+def test_a_unit_less_layer_is_refused(cell: Listed) -> None:
+    with pytest.raises(ValueError, match="units"):
+        cell.layer(0)
+
+
+@pytest.mark.parametrize("cell", [c for c in CELLS if "heads" in c.options], ids=lambda c: c.name)
+def test_heads_that_do_not_divide_the_units_are_refused(cell: Listed) -> None:
+    with pytest.raises(ValueError, match="heads is 3, which does not divide units 8"):
+        cell.layer(8, heads=3)
+
+
+@pytest.mark.parametrize(
+    "cell", [c for c in CELLS if c.recurrent_dropout], ids=lambda cell: cell.name
+)
+def test_recurrent_dropout_acts_in_training_only(cell: Listed) -> None:
+    layer = shaken(cell.layer(recurrent_dropout=0.5), 3, 12)
+    plain = shaken(cell.layer(), 3, 12)
+    values = np.random.default_rng(13).normal(size=(2, 6, 3)).astype(np.float32)
+    np.testing.assert_allclose(answer(layer, values), answer(plain, values), rtol=1e-6)
+    dropped = ops.convert_to_numpy(layer(values, training=True))
+    assert np.abs(dropped[:, 0] - answer(plain, values)[:, 0]).max() < 1e-6, "no state to drop yet"
+    assert np.abs(dropped - answer(plain, values)).max() > 1e-3
+
+
+@each_cell
+def test_the_layer_is_rebuilt_from_its_configuration(cell: Listed) -> None:
+    layer = shaken(cell.layer(), 3, 14)
+    written = keras.saving.serialize_keras_object(layer)
+    again = keras.saving.deserialize_keras_object(written)
+    assert again.get_config() == layer.get_config()
+    again(np.zeros((1, 1, 3), np.float32))
+    again.set_weights(layer.get_weights())
+    values = np.random.default_rng(15).normal(size=(1, 5, 3)).astype(np.float32)
+    np.testing.assert_array_equal(answer(again, values), answer(layer, values))
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 64])
+def test_mlstm_in_parallel_equals_its_steps_whatever_the_chunks(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlstm, "CHUNK", chunk)
+    layer = shaken(mlstm.layer(8, "cell", heads=2), 3, 16)
+    values = np.random.default_rng(17).normal(0.0, 3.0, (2, 70, 3)).astype(np.float32)
+    stepwise = keras.layers.RNN(layer.cell, return_sequences=True)
+    expected = answer(stepwise, values)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(answer(layer, values), expected, rtol=1e-4, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", ["slstm", "mlstm"])
+def test_gates_of_any_size_overflow_nothing(name: str) -> None:
+    cell = next(cell for cell in CELLS if cell.name == name)
+    layer = shaken(cell.layer(), 3, 18)
+    values = np.random.default_rng(19).normal(0.0, 1e3, (2, 12, 3)).astype(np.float32)
+    assert np.isfinite(answer(layer, values)).all()
+    found = gradients(layer, values, lambda outputs: ops.mean(outputs**2))
+    assert all(np.isfinite(gradient).all() for gradient in found)
