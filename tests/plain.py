@@ -1,0 +1,29 @@
+"""A plain stand-in for Transform's analyzers; it needs TensorFlow, which not every test has."""
+
+import tensorflow as tf
+
+
+class PlainAnalyzers(tf.Module):
+    """Looks strings up in given vocabularies; trackable, so that an export can hold it."""
+
+    def __init__(self, vocabularies: dict[str, list[str]]) -> None:
+        super().__init__()
+        self.sizes = {name: len(words) for name, words in vocabularies.items()}
+        self.tables = {
+            name: tf.lookup.StaticHashTable(
+                tf.lookup.KeyValueTensorInitializer(
+                    tf.constant(words, tf.string), tf.range(len(words), dtype=tf.int64)
+                ),
+                default_value=-1,
+            )
+            for name, words in vocabularies.items()
+        }
+
+    def vocabulary(
+        self, tokens: tf.Tensor | tf.RaggedTensor, name: str, top_k: int | None
+    ) -> tf.Tensor | tf.RaggedTensor:
+        ranks = self.tables[name].lookup(tokens)
+        return ranks if top_k is None else tf.where(ranks < top_k, ranks, -tf.ones_like(ranks))
+
+    def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
+        return (values - 10.0) / 4.0
