@@ -17,7 +17,8 @@ import tensorflow as tf
 
 SMALLEST = 1e-30
 """Below every probability that a float32 softmax gives in earnest; its logarithm is finite."""
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 512
+"""Of the way's points and the sequences together, so that long sequences fit into memory."""
 
 
 class Attribution(NamedTuple):
@@ -66,42 +67,35 @@ def integrated_gradients(
     """
     below, above = _halves(network, feature, inputs)
     places, shares = np.polynomial.legendre.leggauss(points)
+    # Both ends of the way are looked at too, without a share in the mean.
+    places = np.concatenate([(places + 1.0) / 2.0, [1.0, 0.0]])
+    shares = np.concatenate([shares / 2.0, [0.0, 0.0]])
     ordered = [tf.convert_to_tensor(inputs[tensor.name]) for tensor in network.inputs]
     asked = np.asarray(answers, np.int32)[:, None]
     if answered_steps is not None:
         asked = np.concatenate([np.asarray(answered_steps, np.int32)[:, None], asked], axis=1)
-
-    @tf.function(reduce_retracing=True)
-    def score(values: tf.Tensor, ordered: list[tf.Tensor], asked: tf.Tensor) -> tf.Tensor:
-        probability = tf.gather_nd(above(values, ordered), asked, batch_dims=1)
-        return tf.math.log(tf.maximum(tf.cast(probability, tf.float32), SMALLEST))
-
-    @tf.function(reduce_retracing=True)
-    def slope(values: tf.Tensor, ordered: list[tf.Tensor], asked: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            answer = score(values, ordered, asked)
-        return tape.gradient(answer, values)
-
     found = []
-    for start in range(0, len(asked), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        batch, of = [tensor[rows] for tensor in ordered], tf.constant(asked[rows])
+    at_once = max(1, ROWS_AT_ONCE // len(places))
+    for start in range(0, len(asked), at_once):
+        rows = slice(start, start + at_once)
+        batch = [tensor[rows] for tensor in ordered]
         values = below(batch)
-        mean = tf.zeros_like(values)
-        for place, share in zip((places + 1.0) / 2.0, shares / 2.0, strict=True):
-            mean += tf.cast(share, values.dtype) * slope(
-                tf.cast(place, values.dtype) * values, batch, of
+        # All places on the way as one batch, place by place.
+        factors = tf.constant(places, values.dtype)
+        way = tf.concat([factor * values for factor in factors], axis=0)
+        repeated = [tf.concat([tensor] * len(places), axis=0) for tensor in batch]
+        with tf.GradientTape() as tape:
+            tape.watch(way)
+            probability = tf.gather_nd(
+                above(way, repeated), np.tile(asked[rows], (len(places), 1)), batch_dims=1
             )
+            scores = tf.math.log(tf.maximum(tf.cast(probability, tf.float32), SMALLEST))
+        slopes = tf.stack(tf.split(tape.gradient(scores, way), len(places)))
+        mean = tf.tensordot(tf.constant(shares, values.dtype), slopes, axes=1)
         contributed = tf.reduce_sum(tf.cast(mean * values, tf.float32), axis=-1)
         mask = tf.sequence_mask(inputs[f"{feature}_length"][rows], tf.shape(values)[1])
-        found.append(
-            (
-                tf.where(mask, contributed, 0.0).numpy(),
-                score(values, batch, of).numpy(),
-                score(tf.zeros_like(values), batch, of).numpy(),
-            )
-        )
+        *_, score, score_without = tf.split(scores, len(places))
+        found.append([tf.where(mask, contributed, 0.0), score, score_without])
     return Attribution(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 

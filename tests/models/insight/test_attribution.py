@@ -121,10 +121,11 @@ NETWORKS = [
 def test_attributions_add_up_to_what_the_feature_changed(make: Callable, changed: dict) -> None:
     network, inputs = make(**changed), batch(extra=2)
     found = explained(network, inputs, "review")
-    np.testing.assert_allclose(
-        found.steps.sum(axis=1), found.score - found.score_without, rtol=1e-3, atol=2e-3
-    )
-    assert np.abs(found.score - found.score_without).max() > 0.1, "nothing to compare"
+    # A maximum has edges, where a quadrature of smooth functions is less exact.
+    within = 5e-3 if "max" in changed.get("pooling", ()) else 1e-4
+    difference = found.score - found.score_without
+    np.testing.assert_allclose(found.steps.sum(axis=1), difference, atol=within)
+    assert np.abs(difference).max() > 0.05, "nothing to compare"
     np.testing.assert_allclose(found.score, np.log(network(inputs).numpy().max(axis=1)), rtol=1e-5)
     (embedding,) = (layer for layer in network.layers if layer.name == "review.embedding")
     (table,) = embedding.get_weights()
@@ -166,8 +167,9 @@ def test_the_numbers_of_a_series_are_attributed_themselves(plain_learnt: Callabl
     np.testing.assert_allclose(found.steps[0], [*(odds / odds.sum() * whole), 0.0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("feature", ["review", "title"])
-@pytest.mark.parametrize("changed", NETWORKS, ids=str)
+@pytest.mark.parametrize(
+    ("changed", "feature"), [*((changed, "review") for changed in NETWORKS), ({}, "title")], ids=str
+)
 def test_attributions_equal_finite_differences(make: Callable, changed: dict, feature: str) -> None:
     network = make(**changed)
     inputs = batch(extra=2)
