@@ -15,7 +15,8 @@ import keras
 
 from models.dotted import cell_module
 from models.features.analyzers import Learnt
-from models.layers.sequence import POOLINGS, BesideSteps, ReverseSequence, Sequence
+from models.layers.pooling import POOLINGS
+from models.layers.sequence import BesideSteps, ReverseSequence, Sequence
 from models.options import FeatureOptions, TaskOptions, graph_module
 from models.spec import NetworkOptions, TrainingOptions
 

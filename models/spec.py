@@ -1,13 +1,13 @@
 """Options of the network and of its training; importing them imports no TensorFlow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from models.dotted import cell_names, function_problem
 from models.options import Options, did_you_mean
 
-Pooling = Literal["last", "mean", "max"]
+Pooling = Literal["last", "mean", "max", "attention", "bahdanau", "luong", "self_attention"]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -20,8 +20,10 @@ class NetworkOptions(Options):
         units: width of each recurrent layer, in each direction.
         layers: recurrent layers, one on top of the other; 0 pools the embeddings themselves.
         bidirectional: reads the sequence from both ends.
-        pooling: how the outputs over time become one vector; several are concatenated.  A sequence
-            whose every step is answered is not pooled.
+        pooling: how the outputs over time become one vector; several are concatenated.  ``last``,
+            ``mean``, ``max``; ``attention`` and ``self_attention`` weigh the steps by learnt
+            queries (one; four, side by side), ``bahdanau`` and ``luong`` by the last output.  A
+            sequence whose every step is answered is not pooled.
         embedding_size: width of the embedding of text and categories.
         embedding_dropout: share of embedding channels dropped for a whole sequence.
         shortcut: also pools the embeddings themselves, past the recurrent layers.
@@ -75,7 +77,8 @@ class NetworkOptions(Options):
     @classmethod
     def _some_pooling(cls, pooling: tuple[Pooling, ...]) -> tuple[Pooling, ...]:
         if not pooling or len(set(pooling)) != len(pooling):
-            raise ValueError("name at least one pooling, each once; allowed: last, mean, max")
+            allowed = ", ".join(get_args(Pooling))
+            raise ValueError(f"name at least one pooling, each once; allowed: {allowed}")
         return pooling
 
     @model_validator(mode="after")

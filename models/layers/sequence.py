@@ -23,6 +23,12 @@ def step_mask(values, lengths):
     return ops.expand_dims(steps[None, :] < ops.cast(lengths, "int32")[:, None], -1)
 
 
+def zero_padding(values, lengths):
+    """The values ``[batch, time, units]`` with zeros in the padding, whatever stood there."""
+    # Not a product with the mask: 0 times NaN is NaN.
+    return ops.where(step_mask(values, lengths), values, ops.zeros_like(values))
+
+
 @keras.saving.register_keras_serializable(package="rondo")
 class ReverseSequence(keras.layers.Layer):
     """Reverses each sequence within its length; the padding stays on the right.
@@ -66,7 +72,7 @@ class MeanPooling(keras.layers.Layer):
     """
 
     def call(self, values, lengths):
-        kept = ops.where(step_mask(values, lengths), values, ops.zeros_like(values))
+        kept = zero_padding(values, lengths)
         return ops.sum(kept, axis=1) / ops.cast(lengths, values.dtype)[:, None]
 
     def compute_output_shape(self, values_shape, lengths_shape):
@@ -103,6 +109,3 @@ class BesideSteps(keras.layers.Layer):
 
     def compute_output_shape(self, values_shape, vector_shape):
         return (*values_shape[:2], values_shape[2] + vector_shape[1])
-
-
-POOLINGS = {"last": LastPooling, "mean": MeanPooling, "max": MaxPooling}

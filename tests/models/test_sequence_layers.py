@@ -7,9 +7,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.layers.sequence import POOLINGS, MaxPooling, MeanPooling, ReverseSequence
+from models.layers.sequence import LastPooling, MaxPooling, MeanPooling, ReverseSequence
 
 FAST = settings(max_examples=30, deadline=None)
+POOLINGS = {"last": LastPooling, "mean": MeanPooling, "max": MaxPooling}
 LAYERS = [ReverseSequence, *POOLINGS.values()]
 
 

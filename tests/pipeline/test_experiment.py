@@ -142,6 +142,7 @@ NETWORK = (
     "cell, units, layers, bidirectional, pooling, embedding_size, embedding_dropout, shortcut, "
     "branch_dropout, dropout"
 )
+POOLINGS = "last, mean, max, attention, bahdanau, luong, self_attention"
 MISTAKES: dict[str, tuple[str, str]] = {
     "unknown part": (
         MINIMAL + "trainnig: {}\n",
@@ -273,11 +274,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown pooling": (
         MINIMAL + "network:\n  pooling:\n    - mean\n    - lats\n",
-        "11: network.pooling.1: 'lats' came; allowed: last, mean, max; did you mean last?",
+        f"11: network.pooling.1: 'lats' came; allowed: {POOLINGS}; did you mean last?",
     ),
     "pooling twice": (
         MINIMAL + "network: {pooling: [max, max]}\n",
-        "8: network.pooling: name at least one pooling, each once; allowed: last, mean, max",
+        f"8: network.pooling: name at least one pooling, each once; allowed: {POOLINGS}",
     ),
     "number where fields are read": (
         MINIMAL + "training: {early_stopping: 3}\n",

@@ -1,0 +1,171 @@
+"""Pictures of the arrays of insight: a row of a batch, its steps on the horizontal axis.
+
+Every function takes the arrays of one sequence without its padding and gives a
+``matplotlib.figure.Figure``, to be saved with ``savefig``.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from models.insight.activations import LayerActivations, LayerWeights
+
+DOTS = 130
+"""An inch."""
+STEP_INCHES = 0.28
+WIDEST = 24.0
+MOST_NAMES = 80
+NAME_CHARACTERS = 16
+LONG_NAMES = 3
+"""Characters of a step's name beyond which the names are turned on their side."""
+
+
+def activations_figure(steps: Sequence[str], found: LayerActivations) -> Figure:
+    """Hidden states and gates of a layer over the steps, a panel each.
+
+    Args:
+        steps: the steps' names, ``[time]``.
+        found: arrays ``[time, units]``.
+    """
+    panels = {"hidden state": found.hidden} | found.gates
+    figure = _figure(len(steps), 0.9 + 1.6 * len(panels))
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, (name, values) in zip(axes, panels.items(), strict=True):
+        _heat(figure, ax, values.T, "activation (no unit)")
+        ax.set_title(name, fontsize=9, loc="left")
+        ax.set_ylabel("unit")
+    _name_steps(axes[-1], steps)
+    figure.suptitle(found.layer, fontsize=10)
+    return figure
+
+
+def attribution_figure(steps: Sequence[str], shares: np.ndarray, title: str) -> Figure:
+    """What each step contributed to an answer, bars upwards for it and downwards against it.
+
+    Args:
+        steps: the steps' names, ``[time]``.
+        shares: nats, ``[time]``.
+        title: says which answer.
+    """
+    figure = _figure(len(steps), 3.2)
+    ax = figure.subplots()
+    colours = np.where(shares >= 0, "#2166ac", "#b2182b")
+    ax.bar(np.arange(len(steps)), shares, color=colours)
+    ax.axhline(0.0, color="black", linewidth=0.8)
+    ax.set_ylabel("integrated gradients\n(nats of log-probability)")
+    ax.set_xlim(-0.6, len(steps) - 0.4)
+    _name_steps(ax, steps)
+    ax.set_title(title, fontsize=10, loc="left", parse_math=False)
+    return figure
+
+
+def step_attribution_figure(
+    steps: Sequence[str], answers: Sequence[str], shares: np.ndarray, title: str
+) -> Figure:
+    """What each step contributed to the answer of each step.
+
+    Args:
+        steps: the steps' names, ``[time]``.
+        answers: the answered steps' names, ``[answers]``.
+        shares: nats, ``[answers, time]``.
+        title: of the whole.
+    """
+    figure = _figure(len(steps), 1.6 + min(STEP_INCHES * len(answers), 14.0))
+    ax = figure.subplots()
+    _heat(figure, ax, shares, "integrated gradients\n(nats of log-probability)", True)
+    _name_answers(ax, answers)
+    ax.set_ylabel("answered step")
+    _name_steps(ax, steps)
+    ax.set_title(title, fontsize=10, loc="left", parse_math=False)
+    return figure
+
+
+def attention_figure(steps: Sequence[str], found: LayerWeights) -> Figure:
+    """What a layer of attention looked at, a line a head, or a panel a head of one that answers
+    each step.
+
+    Args:
+        steps: the steps' names, ``[time]``.
+        found: weights ``[time]``, ``[heads, time]`` or ``[heads, step, time]``.
+    """
+    weights = found.weights
+    panels = weights if weights.ndim == 3 else np.atleast_2d(weights)[None]
+    high = min(STEP_INCHES * panels.shape[1], 8.0)
+    figure = _figure(len(steps), 1.6 + (high + 0.4) * len(panels))
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for head, (ax, values) in enumerate(zip(axes, panels, strict=True)):
+        _heat(figure, ax, values, "weight (share of 1)")
+        if weights.ndim == 3:
+            ax.set_title(f"head {head + 1}", fontsize=9, loc="left")
+            _name_answers(ax, steps)
+            ax.set_ylabel("looking step")
+        else:
+            ax.set_yticks(range(len(values)), [str(line + 1) for line in range(len(values))])
+            ax.set_ylabel("head")
+    _name_steps(axes[-1], steps)
+    figure.suptitle(found.layer, fontsize=10)
+    return figure
+
+
+def neighbours_figure(word: str, neighbours: Sequence[tuple[str, float]], title: str) -> Figure:
+    """The nearest neighbours of a word and their cosines."""
+    figure = Figure((6.0, 1.2 + 0.28 * len(neighbours)), dpi=DOTS, layout="constrained")
+    ax = figure.subplots()
+    places = np.arange(len(neighbours))
+    ax.barh(places, [cosine for _, cosine in neighbours], color="#2166ac")
+    ax.set_yticks(places, [_plain(other) for other, _ in neighbours], parse_math=False)
+    ax.invert_yaxis()
+    ax.axvline(0.0, color="black", linewidth=0.8)
+    ax.set_xlabel("cosine of the embeddings (no unit)")
+    ax.set_title(f"{title}: nearest to {word}", fontsize=10, loc="left", parse_math=False)
+    return figure
+
+
+def _figure(steps: int, height: float) -> Figure:
+    width = float(np.clip(2.5 + STEP_INCHES * steps, 5.0, WIDEST))
+    return Figure((width, height), dpi=DOTS, layout="constrained")
+
+
+def _heat(
+    figure: Figure, ax: Axes, values: np.ndarray, unit: str, around_zero: bool = False
+) -> None:
+    """A map of values ``[lines, time]``: two colours around 0, one where nothing lies below it."""
+    largest = float(np.abs(values).max(initial=0.0)) or 1.0
+    if around_zero or values.min(initial=0.0) < 0.0:
+        colours = {"cmap": "RdBu", "vmin": -largest, "vmax": largest}
+    else:
+        colours = {"cmap": "viridis", "vmin": 0.0, "vmax": max(1.0, largest)}
+    image = ax.imshow(values, aspect="auto", interpolation="nearest", **colours)
+    figure.colorbar(image, ax=ax, pad=0.01).set_label(unit, fontsize=8)
+
+
+def _name_steps(ax: Axes, steps: Sequence[str]) -> None:
+    shown = _shown(steps)
+    turned = any(len(_plain(steps[place])) > LONG_NAMES for place in shown)
+    ax.set_xticks(
+        shown,
+        [_plain(steps[place]) for place in shown],
+        rotation=90 if turned else 0,
+        fontsize=8,
+        parse_math=False,
+    )
+    ax.set_xlabel("step")
+
+
+def _name_answers(ax: Axes, answers: Sequence[str]) -> None:
+    shown = _shown(answers)
+    names = [_plain(answers[place]) for place in shown]
+    ax.set_yticks(shown, names, fontsize=8, parse_math=False)
+
+
+def _shown(names: Sequence[str]) -> list[int]:
+    """Places of the names that find room."""
+    return list(range(0, len(names), -(-len(names) // MOST_NAMES) or 1))
+
+
+def _plain(name: str) -> str:
+    """A name that fits beside an axis."""
+    line = " ".join(name.split()) or "·"
+    return line[: NAME_CHARACTERS - 1] + "…" if len(line) > NAME_CHARACTERS else line
