@@ -50,12 +50,37 @@ def function_problem(path: str) -> str | None:
     if file is None:
         return f"no module {module!r} beside the experiment file, in this folder or installed"
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+        tree = _parsed(file)
     except (SyntaxError, ValueError) as error:
         return f"{file} is not Python: {error}"
     if name not in set(_names(tree)):
         return f"{file} defines no {name}"
     return None
+
+
+def function_options(path: str) -> list[str] | None:
+    """Names of what a function takes by keyword only; None if its source does not say them.
+
+    Args:
+        path: dotted, of a function without a problem.
+    """
+    module, _, name = path.rpartition(".")
+    file = source_file(module)
+    if file is None:
+        return None
+    found = [
+        node
+        for node in _parsed(file).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    if not found or found[-1].args.kwarg is not None:
+        return None
+    return [argument.arg for argument in found[-1].args.kwonlyargs]
+
+
+@functools.cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
 def _names(tree: ast.Module):

@@ -1,25 +1,72 @@
 """Options of the network and of its training; importing them imports no TensorFlow."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from models.dotted import cell_names, function_problem
+from models.dotted import cell_module, cell_names, function_options, function_problem
 from models.options import Options, did_you_mean
 
 Pooling = Literal["last", "mean", "max", "attention", "bahdanau", "luong", "self_attention"]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
+HEADS = 4
+"""Where there are heads and their number is left out."""
+
+
+class ConvolutionOptions(Options):
+    """Convolutions over the steps, in front of the recurrent layers.
+
+    Attributes:
+        filters: width of each.
+        kernel_size: steps that each output sees.
+        layers: one on top of the other.
+    """
+
+    filters: int = Field(64, ge=1, le=4096)
+    kernel_size: int = Field(3, ge=1, le=255)
+    layers: int = Field(1, ge=1, le=16)
+
+
+class TransformerOptions(Options):
+    """Transformer encoder blocks, behind the recurrent layers.
+
+    Attributes:
+        blocks: one on top of the other.
+        feed_forward_units: width of the feed-forward layer; four times that of the steps if left
+            out.
+        dropout: share dropped of the attention weights and of what each half of a block adds.
+    """
+
+    blocks: int = Field(1, ge=1, le=16)
+    feed_forward_units: int | None = Field(None, ge=1, le=16384)
+    dropout: Rate = 0.0
+
+
 class NetworkOptions(Options):
     """How a sequence becomes a vector or, where a task answers each step, a vector for each.
 
     Attributes:
-        cell: recurrent cell (``lstm``, ``gru``), ``none`` for a dense layer on each step, or the
-            dotted path of a module of one's own with ``layer(units, name)``.
+        cell: recurrent cell (``elman``, ``jordan``, ``lstm``, ``gru``, ``indrnn``, ``slstm``,
+            ``mlstm``), ``none`` for a dense layer on each step, or the dotted path of a module of
+            one's own with ``layer(units, name)``.
         units: width of each recurrent layer, in each direction.
         layers: recurrent layers, one on top of the other; 0 pools the embeddings themselves.
         bidirectional: reads the sequence from both ends.
+        timescale: longest dependency expected, in timesteps: gates that remember start with
+            memories up to it (chrono initialisation), and the recurrent weights of ``indrnn`` are
+            bounded for it.
+        heads: groups of units side by side in ``slstm``, ``mlstm``, ``self_attention`` pooling and
+            the Transformer; 4 if left out.
+        recurrent_dropout: share of the hidden state's units that a training sequence goes without,
+            the same ones at each step.
+        residual: adds what each recurrent layer reads to what it gives, from the second layer on.
+        layer_norm: normalises the outputs of each recurrent layer.
+        layer_dropout: share of the outputs of a recurrent layer that the next one goes without,
+            the same ones at each step.
+        convolution: convolutions in front of the recurrent layers.
+        transformer: Transformer blocks behind them.
         pooling: how the outputs over time become one vector; several are concatenated.  ``last``,
             ``mean``, ``max``; ``attention`` and ``self_attention`` weigh the steps by learnt
             queries (one; four, side by side), ``bahdanau`` and ``luong`` by the last output.  A
@@ -38,6 +85,14 @@ class NetworkOptions(Options):
     units: int = Field(64, ge=1, le=4096)
     layers: int = Field(1, ge=0, le=16)
     bidirectional: bool = False
+    timescale: int | None = Field(None, ge=3, le=10_000_000)
+    heads: int | None = Field(None, ge=1, le=256)
+    recurrent_dropout: Rate = 0.0
+    residual: bool = False
+    layer_norm: bool = False
+    layer_dropout: Rate = 0.0
+    convolution: ConvolutionOptions | None = None
+    transformer: TransformerOptions | None = None
     pooling: tuple[Pooling, ...] = ("last",)
     embedding_size: int = Field(64, ge=1, le=4096)
     embedding_dropout: Rate = 0.0
@@ -81,6 +136,50 @@ class NetworkOptions(Options):
             raise ValueError(f"name at least one pooling, each once; allowed: {allowed}")
         return pooling
 
+    @property
+    def cell_options(self) -> dict[str, Any]:
+        """What the cell's ``layer`` is given beside units and name; defaults are left to it."""
+        options = {"timescale": self.timescale, "recurrent_dropout": self.recurrent_dropout}
+        given = {field: value for field, value in options.items() if value}
+        return given | ({"heads": self.head_count} if self._cell_takes("heads") else {})
+
+    @property
+    def head_count(self) -> int:
+        """Heads, where there are any."""
+        return self.heads or HEADS
+
+    def _cell_takes(self, option: str) -> bool:
+        taken = _taken_by(self.cell)
+        return option in taken if taken is not None else bool(getattr(self, option))
+
+    @model_validator(mode="after")
+    def _options_that_something_takes(self) -> "NetworkOptions":
+        if self.build_model is not None:
+            return self
+        others = self.transformer is not None or "self_attention" in self.pooling
+        for field in ("timescale", "recurrent_dropout", "heads"):
+            if not getattr(self, field) or (field == "heads" and others):
+                continue
+            if self.layers == 0 or not self._cell_takes(field):
+                cell = "layers: 0" if self.layers == 0 else f"cell: {self.cell}"
+                able = ", ".join(name for name in cell_names() if field in (_taken_by(name) or ()))
+                raise ValueError(f"{field} with {cell}, which has none (leave it out; {able} do)")
+        for field in ("residual", "layer_dropout"):
+            if getattr(self, field) and self.layers < 2:
+                raise ValueError(
+                    f"{field} stands between recurrent layers, and layers is {self.layers} "
+                    "(set layers: 2 or more, or leave it out)"
+                )
+        if self.layer_norm and self.layers == 0:
+            raise ValueError("layer_norm with layers: 0: there is no recurrent layer to normalise")
+        divided = self.transformer is not None or self._cell_takes("heads")
+        if self.layers and divided and self.units % self.head_count:
+            raise ValueError(
+                f"units: {self.units} in {self.head_count} heads: heads must divide units "
+                "(change one of them)"
+            )
+        return self
+
     @model_validator(mode="after")
     def _possible(self) -> "NetworkOptions":
         if self.cell == "none" or self.layers == 0:
@@ -107,6 +206,11 @@ class NetworkOptions(Options):
         if self.shortcut and self.pooling == ("last",):
             raise ValueError("shortcut: true needs pooling: mean or max, which it pools with")
         return self
+
+
+def _taken_by(cell: str) -> list[str] | None:
+    """Options of a cell's ``layer``; None if its source does not say."""
+    return function_options(f"{cell_module(cell)}.layer")
 
 
 class EarlyStopping(Options):
