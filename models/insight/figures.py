@@ -33,7 +33,7 @@ def activations_figure(steps: Sequence[str], found: LayerActivations) -> Figure:
     figure = _figure(len(steps), 0.9 + 1.6 * len(panels))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for ax, (name, values) in zip(axes, panels.items(), strict=True):
-        _heat(figure, ax, values.T, "activation (no unit)")
+        _heat(figure, ax, values.T, "activation (no unit)", "state")
         ax.set_title(name, fontsize=9, loc="left")
         ax.set_ylabel("unit")
     _name_steps(axes[-1], steps)
@@ -74,7 +74,7 @@ def step_attribution_figure(
     """
     figure = _figure(len(steps), 1.6 + min(STEP_INCHES * len(answers), 14.0))
     ax = figure.subplots()
-    _heat(figure, ax, shares, "integrated gradients\n(nats of log-probability)", True)
+    _heat(figure, ax, shares, "integrated gradients\n(nats of log-probability)", "signed")
     _name_answers(ax, answers)
     ax.set_ylabel("answered step")
     _name_steps(ax, steps)
@@ -92,11 +92,11 @@ def attention_figure(steps: Sequence[str], found: LayerWeights) -> Figure:
     """
     weights = found.weights
     panels = weights if weights.ndim == 3 else np.atleast_2d(weights)[None]
-    high = min(STEP_INCHES * panels.shape[1], 8.0)
+    high = float(np.clip(STEP_INCHES * panels.shape[1], 0.9, 8.0))
     figure = _figure(len(steps), 1.6 + (high + 0.4) * len(panels))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for head, (ax, values) in enumerate(zip(axes, panels, strict=True)):
-        _heat(figure, ax, values, "weight (share of 1)")
+        _heat(figure, ax, values, "weight (share of 1)", "weight")
         if weights.ndim == 3:
             ax.set_title(f"head {head + 1}", fontsize=9, loc="left")
             _name_answers(ax, steps)
@@ -128,15 +128,23 @@ def _figure(steps: int, height: float) -> Figure:
     return Figure((width, height), dpi=DOTS, layout="constrained")
 
 
-def _heat(
-    figure: Figure, ax: Axes, values: np.ndarray, unit: str, around_zero: bool = False
-) -> None:
-    """A map of values ``[lines, time]``: two colours around 0, one where nothing lies below it."""
+def _heat(figure: Figure, ax: Axes, values: np.ndarray, unit: str, kind: str) -> None:
+    """A map of values ``[lines, time]``.
+
+    Args:
+        figure: that the colour bar is added to.
+        ax: that is drawn on.
+        values: what is drawn.
+        unit: stands at the colour bar.
+        kind: ``signed`` has two colours around 0; ``weight`` one from 0 to the largest; ``state``
+            is the former where a value lies below 0, else one colour from 0 to at least 1.
+    """
     largest = float(np.abs(values).max(initial=0.0)) or 1.0
-    if around_zero or values.min(initial=0.0) < 0.0:
+    if kind == "signed" or (kind == "state" and values.min(initial=0.0) < 0.0):
         colours = {"cmap": "RdBu", "vmin": -largest, "vmax": largest}
     else:
-        colours = {"cmap": "viridis", "vmin": 0.0, "vmax": max(1.0, largest)}
+        top = max(1.0, largest) if kind == "state" else largest
+        colours = {"cmap": "viridis", "vmin": 0.0, "vmax": top}
     image = ax.imshow(values, aspect="auto", interpolation="nearest", **colours)
     figure.colorbar(image, ax=ax, pad=0.01).set_label(unit, fontsize=8)
 

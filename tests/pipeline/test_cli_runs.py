@@ -89,7 +89,11 @@ def test_compare_and_explain_show_what_a_person_wants(first_run: Ran, home: Path
     compared = rondo("compare", "order", "--home", str(home), cwd=home)
     assert compared.returncode == 0, compared.stderr
     assert "majority label" in compared.stdout and "TF-IDF" in compared.stdout
-    explained = rondo("explain", "order", "--rows", "6", "--home", str(home), cwd=home)
+    asked = ("explain", "order", "--rows", "6", "--figures", "drawn")
+    explained = rondo(*asked, "--home", str(home), cwd=home)
     assert explained.returncode == 0, explained.stderr
     # The pair whose order is the label is what decides.
     assert "cat[" in explained.stdout or "dog[" in explained.stdout
+    drawn = {file.name for file in (home / "drawn").iterdir()}
+    assert {"1.text.attribution.png", "6.text.forward.0.activations.png"} < drawn
+    assert len(drawn) == 12

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from support import Ran, json_lines, run_file, tagged_rows, wave_rows, write_experiment
 
+from pipeline.cli.explain import command as explain
 from pipeline.cli.predict import command as predict
 from pipeline.workspace import WorkspaceError
 
@@ -130,13 +131,39 @@ def test_tags_of_a_row_are_the_same_alone_in_a_batch_and_padded_over_rest(tags: 
 
 def test_what_is_for_text_classification_refuses_with_a_reason(tags: Released) -> None:
     from pipeline.compare import compare
-    from pipeline.explain import explain
 
     ran = tags.ran
     with pytest.raises(WorkspaceError, match=r"classify text; this is task tag .* kind tokens"):
         compare(ran.experiment, ran.place, ran.record)
-    with pytest.raises(WorkspaceError, match=r"text is classified.*; this is task tag"):
-        explain(ran.experiment, ran.record, 2)
+
+
+def test_tags_and_series_are_explained_with_figures(
+    tags: Released, waves: Released, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def explained(released: Released, *arguments: str) -> str:
+        capfd.readouterr()
+        name = released.ran.experiment.name
+        done = CliRunner().invoke(explain, [name, *arguments, "--home", str(released.home)])
+        assert done.exit_code == 0, done.output
+        return capfd.readouterr().out
+
+    done = explained(tags, "--rows", "2", "--figures", str(tmp_path))
+    assert "/after" in done and "/start" in done
+    assert {file.name for file in tmp_path.iterdir()} == {
+        f"{row}.tokens.{kind}.png"
+        for row in (1, 2)
+        for kind in ("attribution", "forward.0.activations")
+    }
+    near = explained(tags, "--neighbours", "a", "--figures", str(tmp_path))
+    # What a letter is read for is its kind alone.
+    assert near.split("cosine")[1].split()[0] in "ei"
+    assert (tmp_path / "tokens.neighbours.png").is_file()
+    shown = explained(waves, "--rows", "3", "--figures", str(tmp_path / "waves"))
+    assert "%]" in shown and "6 figures in" in shown
+    unknown = CliRunner().invoke(explain, ["tags", "--neighbours", "aa", "--home", str(tags.home)])
+    assert unknown.exit_code == 2
+    without = CliRunner().invoke(explain, ["waves", "--neighbours", "a", "--home", str(waves.home)])
+    assert without.exit_code == 2
 
 
 def test_series_are_classified_whatever_the_size_of_their_channels(waves: Released) -> None:
