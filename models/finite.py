@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.calls import calls
+
 
 class Culprit(NamedTuple):
     """The first place of a step where a number is not finite.
@@ -48,9 +50,9 @@ def find(
         for weight in layer.weights:
             if not _finite(weight.value):
                 return Culprit("weight", layer.name, f"{weight.path}: {_counted(weight.value)}")
-    for name, output in _activations(network, inputs).items():
+    for name, output in _activations(network, inputs):
         if not _finite(output):
-            return Culprit("activation", name, f"output {_shape(output)}: {_counted(output)}")
+            return Culprit("activation", name, f"output {list(output.shape)}: {_counted(output)}")
     weights = network.trainable_variables
     with tf.GradientTape() as tape:
         answers = network(inputs, training=True)
@@ -68,19 +70,16 @@ def find(
     return None
 
 
-def _activations(network: keras.Model, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The outputs of the layers that are called once, from the inputs up; none of a network whose
-    layers are called by code of its own.
-    """
-    if not getattr(network, "inputs", None):
-        return {}
-    named = {
-        layer.name: layer.output
-        for layer in network.layers
-        if len(layer._inbound_nodes) == 1 and isinstance(layer.output, keras.KerasTensor)
-    }
-    looking = keras.Model(network.inputs, named)
-    return looking([inputs[tensor.name] for tensor in network.inputs], training=True)
+def _activations(
+    network: keras.Model, inputs: Mapping[str, tf.Tensor]
+) -> list[tuple[str, tf.Tensor]]:
+    """What each layer gives, by its name, from the inputs up."""
+    outputs = [(call.layer.name, output) for call in calls(network) for output in call.outputs]
+    if not outputs:
+        return []
+    looking = keras.Model(network.inputs, [output for _, output in outputs])
+    found = looking([inputs[tensor.name] for tensor in network.inputs], training=True)
+    return list(zip([name for name, _ in outputs], keras.tree.flatten(found), strict=True))
 
 
 def _finite(values: tf.Tensor) -> bool:
@@ -93,7 +92,3 @@ def _counted(values: tf.Tensor) -> str:
     found = {"NaN": np.isnan(array).sum(), "infinite": np.isinf(array).sum()}
     parts = [f"{count} {name}" for name, count in found.items() if count]
     return f"{' and '.join(parts)} of {array.size} numbers"
-
-
-def _shape(values: tf.Tensor) -> str:
-    return str(list(values.shape))

@@ -16,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops, tree
 
+from models.calls import Call, calls
+
 LENGTH_SUFFIX = "_length"
 
 
@@ -106,13 +108,23 @@ class GradientByLag:
     def __init__(self, network: keras.Model, lags: int):
         self._network = network
         self._lags = lags
-        recurrent = [layer for layer in network.layers if isinstance(layer, keras.layers.RNN)]
+        made_of = calls(network)
+        recurrent = [call for call in made_of if isinstance(call.layer, keras.layers.RNN)]
         if not recurrent:
-            names = ", ".join(layer.name for layer in network.layers)
+            names = ", ".join(call.layer.name for call in made_of)
             raise ValueError(
-                f"the network has no recurrent layer whose gradient could be taken; it has {names}"
+                "the network has no recurrent layer whose gradient could be taken; it calls "
+                f"{names or 'its layers by code of its own, which cannot be looked into'}"
             )
-        self._paths = {layer.name: self._cut(layer) for layer in recurrent}
+        names = [call.layer.name for call in recurrent]
+        for call in recurrent:
+            if names.count(call.layer.name) > 1 or call.layer.go_backwards:
+                raise ValueError(
+                    f"the gradient by lag is not taken of {call.layer.name}, which the network "
+                    "calls more than once or runs backwards; reverse the sequence in front of it "
+                    "(models.layers.sequence.ReverseSequence), and use a layer a call"
+                )
+        self._paths = {call.layer.name: self._cut(call) for call in recurrent}
         self._gradients = {
             name: tf.function(lambda inputs, labels, path=path: self._run(path, inputs, labels))
             for name, path in self._paths.items()
@@ -140,20 +152,14 @@ class GradientByLag:
             )
         return found
 
-    def _cut(self, layer: keras.layers.RNN) -> _Path:
-        network = self._network
-        if len(layer._inbound_nodes) != 1 or layer.go_backwards:
-            raise ValueError(
-                f"the gradient by lag is not taken of the recurrent layer {layer.name}, which the "
-                "network calls more than once or runs backwards; reverse the sequence in front of "
-                "it (models.layers.sequence.ReverseSequence), and use a layer a call"
-            )
-        cell = _PerturbedCell(layer.cell, layer.input.shape[-1])
+    def _cut(self, call: Call) -> _Path:
+        network, layer, (values, *_) = self._network, call.layer, call.inputs
+        cell = _PerturbedCell(layer.cell, values.shape[-1])
         return _Path(
-            keras.Model(network.inputs, layer.input),
+            keras.Model(network.inputs, values),
             cell,
             keras.layers.RNN(cell, return_sequences=layer.return_sequences),
-            keras.Model([layer.output, *network.inputs], network.outputs),
+            keras.Model([call.outputs[0], *network.inputs], network.outputs),
             _length_of(layer.name, [tensor.name for tensor in network.inputs]),
         )
 

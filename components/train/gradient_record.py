@@ -54,6 +54,7 @@ class GradientRecorder(keras.callbacks.Callback):
         self._log_folder = os.path.join(log_folder, "gradients")
         self._records: dict[int, Any] = {}
         self._epoch: int | None = None
+        self._writer: tf.summary.SummaryWriter | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._epoch is not None:
@@ -72,19 +73,24 @@ class GradientRecorder(keras.callbacks.Callback):
         if epoch == 0 or last or self._epoch % self._every == 0:
             self._record(self._epoch)
 
+    def on_train_end(self, logs=None):
+        if self._writer is not None:
+            self._writer.close()
+
     def _record(self, epoch: int) -> None:
         self._records[epoch] = to_json(self._by_lag(*self._batch))
         with tf.io.gfile.GFile(f"{self._file}.partial", "w") as file:
             file.write(json.dumps(self._records))
         tf.io.gfile.rename(f"{self._file}.partial", self._file, overwrite=True)
-        writer = tf.summary.create_file_writer(self._log_folder)
-        with writer.as_default():
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(self._log_folder)
+        with self._writer.as_default():
             for layer, norms in self._records[epoch].items():
                 for lag, norm in enumerate(norms["hidden"]):
                     if norm is not None and _shown(lag):
                         tf.summary.scalar(f"gradient_by_lag/{layer}/lag_{lag}", norm, step=epoch)
             tf.summary.image("gradient_by_lag", _pixels(self._records)[None], step=epoch)
-        writer.close()
+        self._writer.flush()
 
 
 def recorder(
