@@ -141,8 +141,9 @@ class TrainingOptions(Options):
         optimizer: Keras optimiser.
         learning_rate: step size.
         clip_norm: bound on the norm of the whole gradient; none if null.
-        clip_value: bound on each number of the gradient; none if null.  Keras clips by one of the
-            two, so it needs ``clip_norm: null``.
+        clip_value: bound on each number of the gradient (of an embedding: before the occurrences
+            of a token in a batch are added up); none if null.  Keras clips by one of the two, so
+            it needs ``clip_norm: null``.
         early_stopping: null trains all epochs and keeps the last.
         length_buckets: batches are cut from this many groups of similar length; 1 turns it off.
         seed: of initial weights, shuffling and dropout.
