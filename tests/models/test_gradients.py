@@ -136,7 +136,7 @@ def test_elman_forgets_what_lstm_with_chrono_initialisation_keeps() -> None:
     """After 50 steps of the adding problem, 60 timesteps long.
 
     Of the gradient at lag 1, benchmarks/gradient_by_lag.py found at lag 50, over five seeds and 100
-    steps, at most 3e-5 for elman and at least 0.18 for lstm: the bounds are three times off or more.
+    steps, at most 3e-5 for elman and at least 0.18 for lstm: the bounds leave three times that.
     """
     cells: dict[str, Callable[[], keras.layers.RNN]] = {
         "elman": lambda: keras.layers.SimpleRNN(
