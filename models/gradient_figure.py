@@ -42,7 +42,9 @@ def draw(
         panel.set_title(layer)
         panel.set_xlabel("lag (timesteps before the last)")
         symbol = "h" if what == "hidden" else "state"
-        panel.set_ylabel(f"norm of d loss / d {symbol}, mean over rows (loss per unit of state)")
+        panel.set_ylabel(
+            f"norm of d loss / d {symbol}, mean over rows\n(loss per unit of {symbol})"
+        )
         panel.grid(True, which="major", alpha=0.3)
         panel.legend()
     for panel in panels[len(layers) :]:
