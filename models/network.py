@@ -76,6 +76,7 @@ def compile_network(
             "config": {
                 "learning_rate": training.learning_rate,
                 "global_clipnorm": training.clip_norm,
+                "clipvalue": training.clip_value,
             },
         }
     )

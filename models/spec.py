@@ -225,6 +225,20 @@ class EarlyStopping(Options):
     patience: int = Field(2, ge=1, le=1000)
 
 
+class RecordGradients(Options):
+    """Records how the gradient fades with the lag, see ``models.gradients``.
+
+    Attributes:
+        every: epochs between two records; the first and the last epoch are recorded in any case.
+        lags: steps back from the last one of a sequence.
+        rows: of the train split, always the same, whose gradients are taken.
+    """
+
+    every: int = Field(1, ge=1, le=10000)
+    lags: int = Field(64, ge=1, le=4096)
+    rows: int = Field(32, ge=1, le=1024)
+
+
 class TrainingOptions(Options):
     """How the network is trained.
 
@@ -234,9 +248,13 @@ class TrainingOptions(Options):
         optimizer: Keras optimiser.
         learning_rate: step size.
         clip_norm: bound on the norm of the whole gradient; none if null.
+        clip_value: bound on each number of the gradient (of an embedding: before the occurrences
+            of a token in a batch are added up); none if null.  Keras clips by one of the two, so
+            it needs ``clip_norm: null``.
         early_stopping: null trains all epochs and keeps the last.
         length_buckets: batches are cut from this many groups of similar length; 1 turns it off.
         seed: of initial weights, shuffling and dropout.
+        record_gradients: records the gradient by lag while training; null does not.
     """
 
     batch_size: int = Field(64, ge=1, le=65536)
@@ -244,6 +262,18 @@ class TrainingOptions(Options):
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(1e-3, gt=0.0, le=10.0)
     clip_norm: float | None = Field(1.0, gt=0.0)
+    clip_value: float | None = Field(None, gt=0.0)
     early_stopping: EarlyStopping | None = EarlyStopping()
     length_buckets: int = Field(8, ge=1, le=64)
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    record_gradients: RecordGradients | None = None
+
+    @model_validator(mode="after")
+    def _clips_one_way(self) -> "TrainingOptions":
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError(
+                f"clip_value: {self.clip_value:g} with clip_norm: {self.clip_norm:g} (1.0 unless "
+                "it is set); a gradient is clipped one way (write clip_norm: null, or clip_value: "
+                "null)"
+            )
+        return self

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 
 import keras
-import numpy as np
 
-from components.errors import UserError
 from components.progress import EpochEnd, Event, StepEnd, report
 from components.train.checkpoint import Checkpoints
 from components.train.data import TrainingData
+from components.train.finite import StopAtNonFinite
+from components.train.gradient_record import recorder
 from models.options import TaskOptions
 from models.spec import TrainingOptions
 
@@ -44,28 +44,35 @@ def fit(
         metrics of each epoch, those of the validate split named ``val_*``.
 
     Raises:
-        UserError: the loss is not a finite number.
+        UserError: a loss or a gradient is not finite, or its record cannot be taken.
     """
     stopping = _early_stopping(training, task)
     checkpoints = Checkpoints(folder, network, stopping)
     if checkpoints.load_trained():
         return checkpoints.history
     train, validation = data.batches(training, training.seed + checkpoints.epochs)
-    network.fit(
-        train,
-        validation_data=validation,
-        epochs=training.epochs,
-        initial_epoch=initial_epoch,
-        callbacks=[
-            StopAtNaN(),
-            ProgressCallback(training.epochs, tell),
-            keras.callbacks.TensorBoard(log_folder, write_graph=False),
-            *([] if stopping is None else [stopping]),
-            *checkpoints.callbacks(),
-            *callbacks,
-        ],
-        verbose=0,
+    finite = StopAtNonFinite(network, training, folder)
+    recording = training.record_gradients
+    recorders = (
+        [] if recording is None else [recorder(recording, network, data, folder, log_folder)]
     )
+    with finite.guarding():
+        network.fit(
+            train,
+            validation_data=validation,
+            epochs=training.epochs,
+            initial_epoch=initial_epoch,
+            callbacks=[
+                finite,
+                ProgressCallback(training.epochs, tell),
+                keras.callbacks.TensorBoard(log_folder, write_graph=False),
+                *([] if stopping is None else [stopping]),
+                *recorders,
+                *checkpoints.callbacks(),
+                *callbacks,
+            ],
+            verbose=0,
+        )
     checkpoints.save_trained()
     return checkpoints.history
 
@@ -103,17 +110,3 @@ class ProgressCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         metrics = {name: float(value) for name, value in (logs or {}).items()}
         self._tell(EpochEnd(epoch + 1, self._epochs, metrics))
-
-
-class StopAtNaN(keras.callbacks.Callback):
-    """Ends training at once when the loss is no finite number."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch + 1
-
-    def on_train_batch_end(self, batch, logs=None):
-        if logs and not np.isfinite(float(logs["loss"])):
-            raise UserError(
-                f"training: the loss became {float(logs['loss'])} in epoch {self._epoch}, step "
-                f"{batch + 1} (lower training.learning_rate or training.clip_norm)"
-            )

@@ -10,6 +10,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.spec import TRAIN_KEY, TrainConfig
+from components.train import gradient_record
 from components.train.checkpoint import finish, resume_folder
 from components.train.data import load
 from components.train.fit import fit
@@ -29,10 +30,11 @@ def run_fn(fn_args: FnArgs) -> None:
     A training that was killed goes on at the epoch it was in.  Beside the SavedModel
     (``fn_args.serving_model_dir``) ``fn_args.model_run_dir`` gets the Keras model
     ``model.keras``, each epoch's metrics ``history.json``, the options that were used
-    ``values.json`` (those of a search before it among them), and TensorBoard's logs.
+    ``values.json`` (those of a search before it among them), TensorBoard's logs and, where
+    ``training.record_gradients`` asks for it, ``gradients.json`` and ``gradients.png``.
 
     Raises:
-        UserError: the loss is not a finite number.
+        UserError: a loss or a gradient is not finite.
     """
     config = TrainConfig.model_validate_json(fn_args.custom_config[TRAIN_KEY])
     hp = keras_tuner.HyperParameters.from_config(
@@ -63,6 +65,7 @@ def run_fn(fn_args: FnArgs) -> None:
     for name, content in ((HISTORY, history), (VALUES, used)):
         with tf.io.gfile.GFile(os.path.join(run_dir, name), "w") as file:
             file.write(json.dumps(content, indent=1))
+    gradient_record.export(folder, run_dir)
     _copy_tree(log_folder, os.path.join(run_dir, TENSORBOARD))
     export.write(
         fn_args.serving_model_dir,

@@ -214,7 +214,10 @@ class TrialRunner(keras_tuner.Tuner):
         history = fit(
             network,
             self._data(),
-            self.hypermodel.training(hp).model_copy(update={"epochs": epochs}),
+            # The gradient by lag is a picture of the network that is pushed, not of each trial.
+            self.hypermodel.training(hp).model_copy(
+                update={"epochs": epochs, "record_gradients": None}
+            ),
             folder,
             task=self.hypermodel.task,
             log_folder=log_folder,

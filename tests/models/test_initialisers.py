@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from models.cells import gru, lstm
 from models.initialisers import ChronoGRU, ChronoLSTM
 
 UNITS, TIMESCALE = 4000, 200.0
@@ -103,3 +104,14 @@ def test_a_timescale_below_three_steps_is_refused(kind: type, timescale: float) 
 def test_another_weight_than_the_bias_is_refused(kind: type, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"fills a bias of shape .* bias_initializer"):
         kind(30)(shape)
+
+
+@pytest.mark.parametrize("cell", [lstm, gru])
+def test_recurrent_kernels_begin_orthogonal_and_forget_gates_open(cell) -> None:
+    layer = cell.layer(5, "cell")
+    layer.build((None, None, 2))
+    _, recurrent, bias = layer.get_weights()
+    # The rows [units, gates * units] are orthonormal.
+    np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(5), atol=1e-5)
+    if cell is lstm:
+        np.testing.assert_array_equal(bias, np.repeat([0.0, 1.0, 0.0, 0.0], 5))

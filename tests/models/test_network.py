@@ -277,6 +277,27 @@ def test_the_norm_of_a_step_is_bounded_by_clip_norm(learnt) -> None:
     assert np.sqrt(change) == pytest.approx(0.001, rel=1e-2)
 
 
+def test_each_number_of_a_step_is_bounded_by_clip_value(learnt) -> None:
+    network = shaken(build(FEATURES, TASK, options("gru", False, 1, ("last",), False), learnt))
+    training = TrainingOptions(optimizer="sgd", learning_rate=1.0, clip_norm=None, clip_value=0.001)
+    compile_network(network, TASK, training)
+    before = network.get_weights()
+    network.train_on_batch(rows([2, 3, 1]), np.array([0, 1, 2]))
+    changes = {
+        weight.path: np.abs(new - old).max()
+        for weight, new, old in zip(network.weights, network.get_weights(), before, strict=True)
+    }
+    # Keras clips an embedding's gradient before it adds up a token's occurrences.
+    dense = [change for path, change in changes.items() if "embedding" not in path]
+    assert max(dense) == pytest.approx(0.001, rel=1e-2)
+
+
+def test_a_gradient_is_clipped_one_way() -> None:
+    with pytest.raises(ValidationError, match=r"clip_value: 0.5 with clip_norm: 1 .*clip_norm: nu"):
+        TrainingOptions(clip_value=0.5)
+    assert TrainingOptions(clip_value=0.5, clip_norm=None).clip_value == 0.5
+
+
 def test_dropout_acts_in_training_only(learnt) -> None:
     given = NetworkOptions(units=4, embedding_size=3, dropout=0.5, embedding_dropout=0.5)
     network = shaken(build(FEATURES, TASK, given, learnt))
