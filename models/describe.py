@@ -86,27 +86,30 @@ class LayerNumbers(NamedTuple):
     activations: int
 
 
-def calls(network: keras.Model, lengths: Mapping[str, int]) -> list[Call]:
+def calls(network: keras.Model, lengths: Mapping[str, int] | None = None) -> list[Call]:
     """Walks a network; what a call reads stands before it.
 
     Args:
         network: a functional or sequential model, built.
-        lengths: time steps of a row, by name of the input.
+        lengths: time steps of a row, by name of the input; without, nothing is counted.
     """
     # Made anew, so that it is functional and not compiled, which cloning would do again.
-    network = keras.Model(network.input, network.output)
-    free, inputs = _walk(network, {})
-    fixed, _ = _walk(network, dict(lengths))
+    network = keras.Model(network.inputs, network.outputs)
+    free = _walk(network, None)
+    fixed = free if lengths is None else _walk(network, lengths)
     found = []
     for (layer, args, kwargs, sources, result), (_, at, named, _, sized) in zip(
         free, fixed, strict=True
     ):
-        shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(result)]
-        given = [tuple(tensor.shape) for tensor in _tensors(args, kwargs)]
-        fixed_shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(sized)]
-        fixed_given = [tuple(tensor.shape) for tensor in _tensors(at, named)]
+        shapes, given = _shapes(result), _shapes((args, kwargs))
+        fixed_shapes, fixed_given = _shapes(sized), _shapes((at, named))
         pairs = zip([*given, *shapes], [*fixed_given, *fixed_shapes], strict=True)
-        times = [size[1] for shape, size in pairs if len(shape) > 1 and shape[1] is None]
+        times = [
+            size[1]
+            for shape, size in pairs
+            if len(shape) > 1 and shape[1] is None and lengths is not None
+        ]
+        is_counted = lengths is not None and not isinstance(layer, keras.layers.InputLayer)
         found.append(
             Call(
                 layer.name,
@@ -114,44 +117,39 @@ def calls(network: keras.Model, lengths: Mapping[str, int]) -> list[Call]:
                 sources,
                 shapes[0],
                 max(times, default=None),
-                sum(math.prod(shape) for shape in fixed_shapes),
-                Count() if layer in inputs else call_count(layer, at, named),
+                0 if lengths is None else sum(math.prod(shape) for shape in fixed_shapes),
+                call_count(layer, at, named) if is_counted else Count(),
             )
         )
     return found
 
 
-def _walk(network: keras.Model, lengths: dict[str, int]) -> tuple[list[Any], list[Any]]:
-    """Calls of a network on inputs of one row of some lengths, or, without any, on free ones.
+def _walk(network: keras.Model, lengths: Mapping[str, int] | None) -> list[Any]:
+    """Calls of a network on inputs of one row of some lengths, or else on free ones.
 
     Returns:
-        ``(layer, args, kwargs, sources, result)`` of each call, and the input layers.
+        ``(layer, args, kwargs, sources, result)`` of each call.
     """
     walked: list[Any] = []
     places: dict[int, int] = {}
-    longest = max(lengths.values(), default=1)
-
-    def shape(tensor: keras.KerasTensor) -> tuple[int | None, ...]:
-        if not lengths:
-            return tuple(tensor.shape)
-        free = [None, *tensor.shape[1:]]
-        sizes = [1, *[lengths.get(tensor.name, longest)] * len(free)]
-        return tuple(size if size is not None else sizes[place] for place, size in enumerate(free))
 
     def given(tensor: keras.KerasTensor) -> keras.KerasTensor:
-        return keras.Input(batch_shape=shape(tensor), dtype=tensor.dtype, name=tensor.name)
+        shape = tuple(tensor.shape)
+        if lengths is not None:
+            length = lengths.get(tensor.name, max(lengths.values(), default=1))
+            shape = (1, *(length if size is None else size for size in shape[1:]))
+        return keras.Input(batch_shape=shape, dtype=tensor.dtype, name=tensor.name)
 
     def keep(layer: Any, args: Any, kwargs: Any, result: Any) -> Any:
-        read = [places[id(tensor)] for tensor in _tensors(args, kwargs)]
-        for tensor in keras.tree.flatten(result):
+        read = [places[id(tensor)] for tensor in _tensors((args, kwargs))]
+        for tensor in _tensors(result):
             places[id(tensor)] = len(walked)
         walked.append((layer, args, kwargs, tuple(dict.fromkeys(read)), result))
         return result
 
-    tensors = keras.tree.map_structure(given, network.input)
-    for tensor in keras.tree.flatten(tensors):
+    tensors = [given(tensor) for tensor in network.inputs]
+    for tensor in tensors:
         keep(keras.layers.InputLayer(batch_shape=tensor.shape, name=tensor.name), (), {}, tensor)
-    inputs = [layer for layer, *_ in walked]
     keras.models.clone_model(
         network,
         input_tensors=tensors,
@@ -160,12 +158,15 @@ def _walk(network: keras.Model, lengths: dict[str, int]) -> tuple[list[Any], lis
             layer, args, kwargs, layer(*args, **kwargs)
         ),
     )
-    return walked, inputs
+    return walked
 
 
-def _tensors(args: Any, kwargs: Any) -> list[keras.KerasTensor]:
-    flat = keras.tree.flatten((args, kwargs))
-    return [each for each in flat if isinstance(each, keras.KerasTensor)]
+def _tensors(structure: Any) -> list[keras.KerasTensor]:
+    return [each for each in keras.tree.flatten(structure) if isinstance(each, keras.KerasTensor)]
+
+
+def _shapes(structure: Any) -> list[tuple[int | None, ...]]:
+    return [tuple(tensor.shape) for tensor in _tensors(structure)]
 
 
 def layer_numbers(found: list[Call]) -> list[LayerNumbers]:

@@ -6,7 +6,7 @@ moving or choosing numbers counts nothing.  The body of a loop counts as often a
 output depends on is left out, as TensorFlow leaves it out.
 
 The graph is the one that the CPU runs: with a GPU in sight Keras's LSTM and GRU trace to one
-operation of cuDNN, which this cannot look into.
+operation of cuDNN, which this cannot look into; the count is then not complete.
 """
 
 import math
@@ -153,7 +153,7 @@ class _Scope:
     def _operation_count(self, node: Any) -> Count:
         shapes = [self._shape(given) for given in node.input if not given.startswith("^")]
         result = self._shape(node.name)
-        if result is None:
+        if result is None or node.op.startswith("Cudnn"):
             return Count(complete=False)
         size = math.prod(result)
         if node.op in ("MatMul", "BatchMatMul", "BatchMatMulV2", "Einsum") or "Conv" in node.op:

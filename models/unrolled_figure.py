@@ -1,6 +1,7 @@
 """A network over its first steps as a picture: the same blocks as ``unrolled_text`` draws."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -46,14 +47,10 @@ def figure(drawing: Drawing, title: str) -> Figure:
         y = 0.0
         for block in tower.blocks:
             y = _block(axes, block, each, y)
-        if drawing.top:
-            timed = not tower.blocks or tower.blocks[-1].has_time
-            for x in each.centres if timed and each is base else [each.middle]:
-                start, end = (x, top), (x, level)
-                if each is not base and base is not None:
-                    end = (base.right + 0.1, level + BETWEEN + LINE / 2)
-                if start != end:
-                    _arrow(axes, start, end, UP)
+        if drawing.top and base is not None:
+            timed = bool(tower.numbers) and (not tower.blocks or tower.blocks[-1].has_time)
+            starts = each.centres if timed else [each.middle]
+            _join(axes, base, None if each is base else each, starts, top, level, drawing.top[0])
     if base is None:
         return made
     y = level if drawing.top else heights[0]
@@ -69,6 +66,27 @@ def figure(drawing: Drawing, title: str) -> Figure:
     return made
 
 
+def _join(
+    axes: Axes,
+    base: "_Columns",
+    other: "_Columns | None",
+    starts: Sequence[float],
+    top: float,
+    level: float,
+    block: Block,
+) -> None:
+    """Leads a tower that ends at ``top`` to the first block that reads several, at ``level``."""
+    if other is None:
+        for x in starts:
+            axes.plot([x, x], [top, level], color=UP, lw=1)
+        return
+    y = level + min(_height(block), BETWEEN) / 2
+    end = base.centres[-1] if block.has_time else base.middle
+    for x in starts:
+        axes.plot([x, x], [top, y], color=UP, lw=1)
+    _arrow(axes, (max(starts), y), (end, y), UP)
+
+
 class _Columns:
     """Where the steps of a tower stand, from left to right."""
 
@@ -76,9 +94,7 @@ class _Columns:
         self.tower = tower
         self.centres = [0.0]
         numbers = tower.numbers or (1,)
-        self.gaps = [
-            after - before > 1 for before, after in zip(numbers, numbers[1:], strict=False)
-        ]
+        self.gaps = [after - before > 1 for before, after in pairwise(numbers)]
         for gap in self.gaps:
             self.centres.append(self.centres[-1] + STEP + (GAP if gap else 0.0))
 

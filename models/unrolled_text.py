@@ -1,7 +1,8 @@
-"""A network over its first steps as text of at most 80 columns, in box-drawing or in plain ASCII."""
+"""A network over its first steps as text of at most 80 columns, with lines or in plain ASCII."""
 
 import textwrap
 import unicodedata
+from itertools import pairwise
 
 from models.unrolled import Block, Drawing, Tower
 
@@ -18,9 +19,7 @@ class _Grid:
 
     def __init__(self, numbers: tuple[int, ...]):
         self.numbers = numbers or (1,)
-        self.gaps = [
-            after - before > 1 for before, after in zip(numbers, numbers[1:], strict=False)
-        ]
+        self.gaps = [after - before > 1 for before, after in pairwise(numbers)]
         self.starts = [NAME]
         for gap in self.gaps:
             self.starts.append(self.starts[-1] + BOX + (GAP if gap else BETWEEN))

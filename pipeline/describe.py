@@ -1,5 +1,6 @@
 """An experiment's network in numbers and as a drawing, without running the pipeline."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -140,8 +141,9 @@ def describe(experiment: Experiment, home: str) -> Description:
     Raises:
         UserError: the data are elsewhere or cannot be read.
     """
-    # The graph of the CPU is counted, see models.flops.
-    tf.config.set_visible_devices([], "GPU")
+    # The CPU's graph is counted, see models.flops; too late where TensorFlow has begun to compute.
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_visible_devices([], "GPU")
     if "://" in experiment.data.path:
         raise UserError(
             f"{experiment.data.path}: data that are elsewhere are not read here, and lengths come "

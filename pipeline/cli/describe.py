@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pipeline.describe import Description
 
 
+WIDTH = 120
+
+
 @click.command("describe")
 @click.argument("file", type=click.Path(dir_okay=False))
 @set_option
@@ -88,8 +91,10 @@ def _show(name: str, described: "Description") -> None:
 
     from models.unrolled_text import text
 
-    console = Console(highlight=False, emoji=False)
-    click.echo(f"{name}: {described.network}")
+    # What is not a terminal has no width; the table should not fold there.
+    width = None if sys.stdout.isatty() else WIDTH
+    console = Console(highlight=False, emoji=False, width=width)
+    click.echo(f"{name}: network {described.network}")
     sizes = ", ".join(f"{key} {size:,}" for key, size in described.vocabularies.items())
     if sizes:
         click.echo(f"vocabularies ({described.sizes_from}): {sizes}")
@@ -111,7 +116,9 @@ def _table(described: "Description") -> "Table":
     columns = ["layer", "kind", "output", "parameters", *(["frozen"] if frozen else [])]
     for column in [*columns, "flops/step", "flops/row", "memory"]:
         left = column in ("layer", "kind", "output")
-        table.add_column(column, justify="left" if left else "right", overflow="fold")
+        folds = column in ("layer", "kind")
+        justify = "left" if left else "right"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=not folds)
     for layer in described.layers:
         more = "" if layer.complete else "+"
         step = "" if layer.flops_step is None else short(layer.flops_step) + more
@@ -152,7 +159,8 @@ def _about(described: "Description") -> str:
     if not all(layer.complete for layer in described.layers):
         lines.append("  +: at least, since a loop or a shape depends on the data")
     lines.append(
-        f"memory: weights, and all results of a batch of {described.batch_size} such rows in float32"
+        f"memory: weights, and all results of a batch of {described.batch_size} such rows "
+        "in float32"
     )
     lines.append(
         f"  a training step: {size(described.training_memory)}: weights {size(described.weights)}, "
