@@ -41,8 +41,12 @@ class Call(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Class of the layer."""
-        return type(self.layer).__name__
+        """Class of the layer, or of its cell where one layer runs any."""
+        layer = type(self.layer)
+        keras_own = layer.__module__.startswith("keras.") and layer is not keras.layers.RNN
+        if issubclass(layer, keras.layers.RNN) and not keras_own:
+            return type(self.layer.cell).__name__.removesuffix("Cell")
+        return layer.__name__
 
     @property
     def has_time(self) -> bool:
@@ -60,7 +64,7 @@ class LayerNumbers(NamedTuple):
 
     Attributes:
         name: of the layer.
-        kind: its class.
+        kind: its class, or its cell's.
         output: shape of the result, ``[batch, time, 64]``.
         trainable: parameters that training changes.
         frozen: parameters that it does not.

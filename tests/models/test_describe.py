@@ -81,6 +81,13 @@ def test_a_sequential_model() -> None:
     assert [layer.products_row for layer in found] == [2 * 5 * 3, 2 * 3 * 2]
 
 
+def test_a_cell_has_its_own_name() -> None:
+    values = keras.Input((None, 3), name="x")
+    cell = keras.layers.GRUCell(2)
+    (layer,) = numbers(keras.Model(values, keras.layers.RNN(cell)(values)), {"x": TIME}).values()
+    assert (layer.kind, layer.products_row) == ("GRU", TIME * 2 * (3 + 2) * 3 * 2)
+
+
 @pytest.mark.parametrize("optimizer, times", [("adam", 2), ("sgd", 0)])
 def test_what_the_optimiser_keeps(network: keras.Model, optimizer: str, times: int) -> None:
     compile_network(network, TASK, TrainingOptions(optimizer=optimizer))
