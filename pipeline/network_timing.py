@@ -1,9 +1,7 @@
 """Times the experiment's own network on some of its rows; see ``pipeline.calibrate``.
 
 ``python -m pipeline.network_timing`` reads a ``Task`` as JSON from standard input and writes a
-``Calibration`` as the last line of standard output.  What the pipeline learns with TensorFlow
-Transform over the whole train split is learnt here from the rows at hand, and vocabularies are
-given the size that is expected of them.
+``Calibration`` as the last line of standard output.
 """
 
 import json
@@ -11,8 +9,7 @@ import math
 import resource
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -22,12 +19,12 @@ import tensorflow as tf
 from keras_tuner import HyperParameters
 
 from components.train.batches import bucketed, elements, inputs_and_label, row_lengths
-from models.features.sequences import raw_tensor
 from models.network import compile_network
-from models.options import LABEL, graph_module
+from models.options import LABEL
 from models.own_network import Parts, build_any
 from pipeline.calibrate import Calibration, Task
 from pipeline.experiment import Experiment
+from pipeline.sample_transform import SampleLearnt, transformed
 
 TRAINING_SECONDS = 6.0
 FIRST_STEPS = 3
@@ -49,8 +46,8 @@ def measured(task: Task) -> Calibration:
     experiment = Experiment.model_validate(task.experiment)
     training = experiment.training
     before = _peak()
-    learnt = _Learnt(task.vocabularies)
-    parsed = _transformed(experiment, task.rows, learnt)
+    learnt = SampleLearnt(task.vocabularies)
+    parsed = transformed(experiment, task.rows, learnt)
     rows = elements(tf.data.Dataset.from_tensors(parsed), inputs_and_label(LABEL))
     lengths = row_lengths(rows)
     parts = Parts(experiment.features, experiment.task, experiment.network, learnt)
@@ -115,46 +112,6 @@ def _width(batch: Any) -> int:
 def _peak() -> float:
     """MiB that the process held at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
-
-
-def _transformed(experiment: Experiment, rows: Sequence[Any], learnt: "_Learnt") -> dict[str, Any]:
-    outputs: dict[str, Any] = {}
-    for name, options in experiment.features.items():
-        raw = raw_tensor(options.raw, [values[name] for values, _ in rows])
-        graph = graph_module("features", options.kind)
-        outputs |= graph.preprocess(options, name, raw, learnt)
-    task = experiment.task
-    labels = raw_tensor(task.raw, [label for _, label in rows])
-    return outputs | graph_module("tasks", task.kind).preprocess(task, labels, learnt)
-
-
-class _Learnt:
-    """Analyzers over the rows at hand, and what they learnt, vocabularies at the size expected."""
-
-    def __init__(self, sizes: dict[str, int]):
-        self._sizes = dict(sizes)
-
-    def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
-        """Looks tokens up in a vocabulary of their own, the most frequent first."""
-        flat = tokens.flat_values if isinstance(tokens, tf.RaggedTensor) else tokens
-        ranked = [token for token, _ in Counter(tf.reshape(flat, [-1]).numpy()).most_common(top_k)]
-        self._sizes[name] = max(len(ranked), self._sizes.get(name, 0))
-        table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(ranked, tf.string), tf.range(len(ranked), dtype=tf.int64)
-            ),
-            default_value=-1,
-        )
-        return tf.ragged.map_flat_values(table.lookup, tokens)
-
-    def standardise(self, values: Any, name: str) -> Any:
-        """Scales to mean 0 and deviation 1."""
-        mean, variance = tf.nn.moments(values, 0)
-        return (values - mean) / tf.sqrt(tf.maximum(variance, 1e-12))
-
-    def vocabulary_size(self, name: str) -> int:
-        """Entries that are expected of the vocabulary."""
-        return self._sizes[name]
 
 
 class _Clock(keras.callbacks.Callback):

@@ -1,0 +1,63 @@
+"""What Transform would make of some rows, and what it would learn, without a pipeline.
+
+What the pipeline learns with TensorFlow Transform over the whole train split is learnt here from
+the rows at hand, and vocabularies are given the size that is expected of them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from models.features.sequences import raw_tensor
+from models.options import graph_module
+from pipeline.experiment import Experiment
+
+
+def transformed(
+    experiment: Experiment, rows: Sequence[Any], learnt: "SampleLearnt"
+) -> dict[str, Any]:
+    """Transformed features and label of rows ``(values by feature, label)``, dense or ragged."""
+    outputs: dict[str, Any] = {}
+    for name, options in experiment.features.items():
+        raw = raw_tensor(options.raw, [values[name] for values, _ in rows])
+        graph = graph_module("features", options.kind)
+        outputs |= graph.preprocess(options, name, raw, learnt)
+    task = experiment.task
+    labels = raw_tensor(task.raw, [label for _, label in rows])
+    return outputs | graph_module("tasks", task.kind).preprocess(task, labels, learnt)
+
+
+class SampleLearnt:
+    """Analyzers over the rows at hand, and what they learnt, vocabularies at the size expected.
+
+    Attributes:
+        sizes: entries of the vocabularies by name: those learnt here, or more where more are
+            expected.
+    """
+
+    def __init__(self, sizes: dict[str, int]):
+        self.sizes = dict(sizes)
+
+    def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
+        """Looks tokens up in a vocabulary of their own, the most frequent first."""
+        flat = tokens.flat_values if isinstance(tokens, tf.RaggedTensor) else tokens
+        ranked = [token for token, _ in Counter(tf.reshape(flat, [-1]).numpy()).most_common(top_k)]
+        self.sizes[name] = max(len(ranked), self.sizes.get(name, 0))
+        table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(ranked, tf.string), tf.range(len(ranked), dtype=tf.int64)
+            ),
+            default_value=-1,
+        )
+        return tf.ragged.map_flat_values(table.lookup, tokens)
+
+    def standardise(self, values: Any, name: str) -> Any:
+        """Scales to mean 0 and deviation 1."""
+        mean, variance = tf.nn.moments(values, 0)
+        return (values - mean) / tf.sqrt(tf.maximum(variance, 1e-12))
+
+    def vocabulary_size(self, name: str) -> int:
+        """Entries that are expected of the vocabulary."""
+        return self.sizes[name]
