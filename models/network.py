@@ -9,6 +9,7 @@ the others begin with _, which the name of a feature cannot.
 """
 
 import importlib
+import math
 from collections.abc import Mapping
 
 import keras
@@ -153,6 +154,16 @@ def recurrent_encoding(
         else:
             values = forward
     return directions
+
+
+def parameter_counts(network: keras.Model) -> dict[str, int]:
+    """How many numbers of a network training changes (``trainable``), and how many not
+    (``frozen``).
+    """
+    return {
+        "trainable": sum(math.prod(weight.shape) for weight in network.trainable_weights),
+        "frozen": sum(math.prod(weight.shape) for weight in network.non_trainable_weights),
+    }
 
 
 def compile_network(

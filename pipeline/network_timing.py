@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,10 +21,12 @@ import numpy as np
 import tensorflow as tf
 from keras_tuner import HyperParameters
 
+from components.embeddings.vectors import opened, read_head
 from components.train.batches import bucketed, elements, inputs_and_label, row_lengths
-from models.features.sequences import raw_tensor
+from models.features.sequences import FIRST_TOKEN, raw_tensor
+from models.features.vectors import features_with_vectors
 from models.network import compile_network
-from models.options import LABEL, graph_module
+from models.options import LABEL, FeatureOptions, graph_module
 from models.own_network import Parts, build_any
 from pipeline.calibrate import Calibration, Task
 from pipeline.experiment import Experiment
@@ -49,7 +51,7 @@ def measured(task: Task) -> Calibration:
     experiment = Experiment.model_validate(task.experiment)
     training = experiment.training
     before = _peak()
-    learnt = _Learnt(task.vocabularies)
+    learnt = _Learnt(task.vocabularies, experiment.features)
     parsed = _transformed(experiment, task.rows, learnt)
     rows = elements(tf.data.Dataset.from_tensors(parsed), inputs_and_label(LABEL))
     lengths = row_lengths(rows)
@@ -131,8 +133,9 @@ def _transformed(experiment: Experiment, rows: Sequence[Any], learnt: "_Learnt")
 class _Learnt:
     """Analyzers over the rows at hand, and what they learnt, vocabularies at the size expected."""
 
-    def __init__(self, sizes: dict[str, int]):
+    def __init__(self, sizes: dict[str, int], features: Mapping[str, FeatureOptions]):
         self._sizes = dict(sizes)
+        self._vectors = features_with_vectors(features)
 
     def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
         """Looks tokens up in a vocabulary of their own, the most frequent first."""
@@ -155,6 +158,13 @@ class _Learnt:
     def vocabulary_size(self, name: str) -> int:
         """Entries that are expected of the vocabulary."""
         return self._sizes[name]
+
+    def vectors(self, name: str) -> np.ndarray:
+        """Zeros as wide as the file's vectors, which cost what those cost."""
+        path = self._vectors[name].file
+        with opened(path) as stream:
+            size = read_head(stream, path).size
+        return np.zeros((self._sizes[name] + FIRST_TOKEN, size), np.float32)
 
 
 class _Clock(keras.callbacks.Callback):
