@@ -16,7 +16,12 @@ from pipeline.workspace import Workspace
 
 SHOWN = 4
 SHOWN_CHARACTERS = 40
-FIELDS = {"raw": "features", "grouped": "data.group"}
+FIELDS = {
+    "raw": "features",
+    "grouped": "data.group",
+    "seed": "training.seed",
+    "embedding_size": "network.embedding_size",
+}
 """Where the experiment file has what a node's share has under another name."""
 
 

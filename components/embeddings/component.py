@@ -19,6 +19,7 @@ from components.embeddings.coverage import coverage_of
 from components.embeddings.files import check_size, is_remote
 from components.embeddings.matrix import build
 from components.embeddings.spec import EmbeddingsConfig
+from components.errors import DataError
 from components.progress import Covered, VectorsRead, report
 from components.transform import TftLearnt
 
@@ -76,13 +77,20 @@ def id_counts(split: str, spec: Mapping[str, tf.io.RaggedFeature]) -> dict[str, 
 
 @contextmanager
 def local_copy(path: str) -> Iterator[str]:
-    """A file as one of this machine's, since remote ones cannot be read by lines of any length."""
+    """A file as one of this machine's, since remote ones cannot be read by lines of any length.
+
+    Raises:
+        DataError: a remote file cannot be read.
+    """
     if not is_remote(path):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
         copied = os.path.join(folder, os.path.basename(path))
-        tf.io.gfile.copy(path, copied)
+        try:
+            tf.io.gfile.copy(path, copied)
+        except tf.errors.OpError as error:
+            raise DataError(f"{path}: cannot be read: {error.message}") from error
         yield copied
 
 

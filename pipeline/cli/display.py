@@ -141,13 +141,11 @@ def minutes(seconds: float) -> str:
 
 
 def parameters(record: RunRecord) -> str:
-    """How many parameters a run's network has; empty if none was trained."""
+    """How many parameters training changed, and how many not; empty if none was trained."""
     if not record.parameters:
         return ""
     trainable, frozen = record.parameters["trainable"], record.parameters["frozen"]
-    return (
-        f"{trainable:,} trainable" + (f" and {frozen:,} frozen" if frozen else "") + " parameters"
-    )
+    return f"{trainable:,}" + (f" + {frozen:,} frozen" if frozen else "")
 
 
 def gigabytes(mebibytes: float) -> str:
@@ -211,7 +209,7 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     if not ran and record.state in ("blessed", "refused", "tuned"):
         console.print("every node was up to date: none ran")
     if record.parameters:
-        console.print(f"size   {parameters(record)}")
+        console.print(f"size   {parameters(record)} parameters")
     if record.model:
         console.print(f"model  {escape(record.model)}", soft_wrap=True)
     console.print(f"log    {escape(log)}", soft_wrap=True)

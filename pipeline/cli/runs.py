@@ -68,7 +68,7 @@ def command(name: str | None, home: str) -> None:
             str(max(ran, 0)),
             f"{record.seconds:.0f} s",
             "" if predicted is None else f"{predicted:.0f} s",
-            parameters(record).removesuffix(" parameters"),
+            parameters(record),
             escape("  ".join(f"{name} {metrics[name]:.4f}" for name in shown)),
             escape(_reason(record)),
         )
