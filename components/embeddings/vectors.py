@@ -4,7 +4,7 @@ Two forms: word2vec's, whose first line is ``COUNT SIZE``, and GloVe's, which ha
 whose size is told from its first lines.  Fields are separated by blanks or tabs; the last SIZE are
 the numbers, so a word may hold blanks, but not end in a number after one, since a line with a
 number too many looks the same.  Files are larger than memory: what is not asked for is counted and
-dropped, without a look at its single numbers.
+dropped, without a look at more than its first number.
 """
 
 import gzip
@@ -169,15 +169,17 @@ def _parted(line: bytes, number: int, head: Head, path: str) -> tuple[bytes, lis
     """The word and the fields (or the bytes) of its numbers, of a line without its end."""
     if line.count(b" ") == head.size:
         word, _, numbers = line.partition(b" ")
-        return word, numbers
+        # A word of two parts with a number too few has as many blanks.
+        if _is_number(numbers.partition(b" ")[0]):
+            return word, numbers
     fields = line.split()
     word, numbers = b" ".join(fields[: -head.size]), fields[-head.size :]
-    if len(fields) <= head.size:
+    too_few = len(fields) <= head.size or not _is_number(numbers[0])
+    too_many = len(fields) > head.size + 1 and _is_number(fields[-head.size - 1])
+    if too_few or too_many:
         came = _numbers_at_the_end(fields)
-        raise _ragged(f"{came} number{'s' * (came != 1)} came after", fields[0], number, head, path)
-    if len(fields) > head.size + 1 and _is_number(fields[-head.size - 1]):
-        came = _numbers_at_the_end(fields)
-        raise _ragged(f"{came} numbers came after", fields[0], number, head, path)
+        word = b" ".join(fields[: len(fields) - came])
+        raise _ragged(f"{came} number{'s' * (came != 1)} came after", word, number, head, path)
     return word, numbers
 
 

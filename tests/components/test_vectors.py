@@ -91,6 +91,10 @@ def test_mistakes_below_the_head_are_named_too() -> None:
     lines[-2] = "short 1.5"
     message = refused("\n".join(lines))
     assert message.startswith(f"v.txt:{HEAD_LINES + 4}: 1 number came after 'short', where 2")
+    lines[-2] = "two words 1.5"
+    assert f"v.txt:{HEAD_LINES + 4}: 1 number came after 'two words', where 2" in refused(
+        "\n".join(lines)
+    )
     lines[-2] = "bad 1.5 x2.5"
     assert "'x2.5', which is no number, came after 'bad'" in refused("\n".join(lines), {"bad"})
     lines[-2] = "big 1.5 1e39"
