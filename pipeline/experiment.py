@@ -33,6 +33,7 @@ from models.options import (
 )
 from models.search_space import TuneOptions
 from models.spec import NetworkOptions, TrainingOptions
+from pipeline.absolute_paths import with_absolute_paths
 from pipeline.options_check import check_options, not_allowed, unknown_keys
 from pipeline.overrides import OverrideError, override
 from pipeline.yaml_positions import Document, Path, Problem, SyntaxProblem, parse
@@ -116,28 +117,7 @@ def load_text(text: str, path: str, overrides: Sequence[str] = ()) -> Experiment
     if mistakes:
         raise ExperimentError("\n".join(mistakes))
     assert experiment is not None
-    return _with_absolute_paths(experiment, os.path.dirname(os.path.abspath(path)), origins)
-
-
-def _with_absolute_paths(
-    experiment: Experiment, folder: str, origins: dict[Path, str]
-) -> Experiment:
-    def absolute(path: str, *field: str) -> str:
-        if "://" in path:
-            return path
-        # A path given on the command line starts where the command runs, as any other path there.
-        given = any(field[:length] in origins for length in range(1, len(field) + 1))
-        base = os.getcwd() if given else folder
-        return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
-
-    features = dict(experiment.features)
-    for name, vectors in features_with_vectors(features).items():
-        file = absolute(vectors.file, "features", name, "vectors", "file")
-        update = {"vectors": vectors.model_copy(update={"file": file})}
-        features[name] = features[name].model_copy(update=update)
-    path = absolute(experiment.data.path, "data", "path")
-    data = experiment.data.model_copy(update={"path": path})
-    return experiment.model_copy(update={"data": data, "features": features})
+    return with_absolute_paths(experiment, os.path.dirname(os.path.abspath(path)), origins)
 
 
 def _located(path: str, document: Document, origins: dict[Path, str], problem: Problem) -> str:
