@@ -7,6 +7,7 @@ it, a log file keeps it, and nothing breaks where nobody listens.
 import logging
 from typing import NamedTuple
 
+from components.embeddings.coverage import Coverage
 from components.tune.results import SearchResult
 
 logger = logging.getLogger("rondo.progress")
@@ -41,7 +42,24 @@ class TrialsChanged(NamedTuple):
         return f"TrialsChanged({states})"
 
 
-Event = EpochEnd | StepEnd | TrialsChanged
+class VectorsRead(NamedTuple):
+    """So many words of a file of vectors have been read."""
+
+    file: str
+    words: int
+
+
+class Covered(NamedTuple):
+    """A feature's embedding matrix was made."""
+
+    coverage: Coverage
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        return str(self.coverage)
+
+
+Event = EpochEnd | StepEnd | TrialsChanged | VectorsRead | Covered
 
 
 def report(event: Event) -> None:

@@ -5,9 +5,11 @@ The graph that comes out is the one that training reads, that evaluation runs an
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.embeddings.artifact import read_matrix
 from components.spec import TRANSFORM_KEY, TransformConfig
 from models.options import graph_module
 
@@ -27,10 +29,16 @@ class TftAnalyzers:
 
 
 class TftLearnt:
-    """What Transform left behind, for the network."""
+    """What Transform and the Embeddings node left behind, for the network.
 
-    def __init__(self, transform_output: tft.TFTransformOutput):
+    Args:
+        transform_output: Transform's.
+        embeddings: folder of the Embeddings node, where the experiment has one.
+    """
+
+    def __init__(self, transform_output: tft.TFTransformOutput, embeddings: str | None = None):
         self._output = transform_output
+        self._embeddings = embeddings
 
     def vocabulary_size(self, name: str) -> int:
         """Entries of the vocabulary."""
@@ -39,6 +47,11 @@ class TftLearnt:
     def vocabulary(self, name: str) -> list[str]:
         """Entries of the vocabulary, by rank."""
         return [entry.decode("utf-8", "replace") for entry in self._output.vocabulary_by_name(name)]
+
+    def vectors(self, name: str) -> np.ndarray:
+        """Pretrained vectors by id; see ``models.features.analyzers``."""
+        assert self._embeddings is not None, f"{name!r} has vectors, so there is a node for them"
+        return read_matrix(self._embeddings, name)
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]):

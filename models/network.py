@@ -8,6 +8,7 @@ Inputs are named as the features are; layers of a feature have a dot in their na
 the others begin with _, which the name of a feature cannot.
 """
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -64,6 +65,16 @@ def steps_beside(steps: Sequence, vectors: list[keras.KerasTensor]) -> Sequence:
         return steps
     beside = BesideSteps(name="_beside_steps")
     return Sequence(beside(steps.values, concatenated(vectors, "_vector")), steps.lengths)
+
+
+def parameter_counts(network: keras.Model) -> dict[str, int]:
+    """How many numbers of a network training changes (``trainable``), and how many not
+    (``frozen``).
+    """
+    return {
+        "trainable": sum(math.prod(weight.shape) for weight in network.trainable_weights),
+        "frozen": sum(math.prod(weight.shape) for weight in network.non_trainable_weights),
+    }
 
 
 def compile_network(

@@ -77,6 +77,8 @@ class FeatureOptions(SliceOptions):
     read_by: ClassVar[tuple[str, ...]] = ("kind", "column", "missing")
     empty_is_a_value: ClassVar[bool] = False
     """Whether an empty string is a value like any other (else it is a missing one)."""
+    embedded: ClassVar[bool] = False
+    """Whether ids become vectors as wide as the network's ``embedding_size``."""
 
     column: str | None = None
     missing: Any = None

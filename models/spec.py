@@ -71,7 +71,8 @@ class NetworkOptions(Options):
             ``mean``, ``max``; ``attention`` and ``self_attention`` weigh the steps by learnt
             queries (one; four, side by side), ``bahdanau`` and ``luong`` by the last output.  A
             sequence whose every step is answered is not pooled.
-        embedding_size: width of the embedding of text and categories.
+        embedding_size: width of the embedding of text, tokens and categories; pretrained vectors
+            are as wide as their file has them.
         embedding_dropout: share of embedding channels dropped for a whole sequence.
         shortcut: also pools the embeddings themselves, past the recurrent layers.
         branch_dropout: share of sequences whose recurrent vector is dropped whole in a training

@@ -16,7 +16,12 @@ from pipeline.workspace import Workspace
 
 SHOWN = 4
 SHOWN_CHARACTERS = 40
-FIELDS = {"raw": "features", "grouped": "data.group"}
+FIELDS = {
+    "raw": "features",
+    "grouped": "data.group",
+    "seed": "training.seed",
+    "embedding_size": "network.embedding_size",
+}
 """Where the experiment file has what a node's share has under another name."""
 
 
@@ -46,12 +51,18 @@ def changes(
         place: where ``remember_code`` kept the same of earlier runs.
     """
     said = [*_differences(_fields(before), _fields(now))]
-    data = _keys_differ(before.get("contents", {}), now.get("contents", {}), os.path.basename)
-    if data and not any(line.startswith("data.path ") for line in said):
-        said += [f"data {line}" for line in data]
+    files = _keys_differ(before.get("contents", {}), now.get("contents", {}), os.path.basename)
+    if files and not any(_names_a_file(line) for line in said):
+        kind = "data" if "data" in now else "vectors"
+        said += [f"{kind} {line}" for line in files]
     if before.get("code") != now.get("code"):
         said += _code_changes(_remembered(before.get("code"), place), code)
     return said
+
+
+def _names_a_file(line: str) -> bool:
+    field = line.partition(" ")[0]
+    return field == "data.path" or field.endswith(".vectors.file")
 
 
 def _fields(share: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from components.errors import UserError
 from components.ingest.files import reader
 from components.spec import DataOptions, SplitByFiles
+from models.features.vectors import features_with_vectors
 from pipeline.experiment import Experiment
 
 DEFAULT_IMAGE = f"rondo:{version('rondo-tfx')}"
@@ -69,11 +70,14 @@ def target(
             "system; search here (`rondo tune FILE --write`), or leave it out with "
             "--set tune.in_run=false"
         )
-    given = (
+    given = [
         ("data.path", experiment.data.path, "--set data.path=gs://BUCKET/FILE"),
         ("--root", root, "--root gs://BUCKET/FOLDER"),
         ("--push-to", push_to, "--push-to gs://BUCKET/FOLDER"),
-    )
+    ]
+    for name, vectors in features_with_vectors(experiment.features).items():
+        field = f"features.{name}.vectors.file"
+        given.append((field, vectors.file, f"--set {field}=gs://BUCKET/FILE"))
     for option, path, remedy in given:
         problem = path and _path_problem(path, remedy, local_paths)
         if problem:

@@ -1,23 +1,25 @@
 """Joins the components to the pipeline of an experiment.
 
-ingest -> statistics -> schema -> validation -> gate -> transform -> tune (where the experiment says
-so) -> train -> last blessed model -> evaluate -> push.  Only the Evaluator reads the test split.
+ingest -> statistics -> schema -> validation -> gate -> transform -> embeddings and tune (where the
+experiment says so) -> train -> last blessed model -> evaluate -> push.  Only the Evaluator reads
+the test split.
 Each node gets its own share of the experiment and a hash of its own code, which together with its
 inputs are its cache key.
 """
 
 from collections.abc import Sequence
 
-from tfx.components import ExampleValidator, Pusher, StatisticsGen, Trainer
+from tfx.components import ExampleValidator, Pusher, StatisticsGen
 from tfx.components import Transform as TfxTransform
-from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata, pipeline
-from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2, transform_pb2
+from tfx.proto import example_gen_pb2, pusher_pb2, transform_pb2
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
+from components.embeddings.component import Embeddings
+from components.embeddings.spec import EMBEDDINGS_KEY
 from components.evaluate.baseline import LastBlessedOtherModel
 from components.evaluate.gate import ReleaseEvaluator, eval_config
 from components.evaluate.released import LastReleased
@@ -25,13 +27,15 @@ from components.ingest.component import Ingest
 from components.ingest.executor import custom_config
 from components.ingest.files import sources
 from components.spec import TRAIN_KEY, TRANSFORM_KEY, TUNE_KEY
-from components.train.executor import ShowingExecutor
+from components.train.component import NetworkTrainer
 from components.tune.component import ParallelTuner
 from components.validate.gate import DataGate
 from components.validate.schema import ExperimentSchema
+from models.features.vectors import features_with_vectors
 from pipeline import node_configs
 from pipeline.experiment import Experiment
 from pipeline.nodes import (
+    EMBED,
     EVALUATE,
     GATE,
     INGEST,
@@ -101,26 +105,29 @@ def create_pipeline(
         custom_config={TRANSFORM_KEY: node_configs.transform_config(experiment).to_json()},
     ).with_id(TRANSFORM)
     transform.add_upstream_node(gate)
+    transformed = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+    }
+    embeddings = None
+    if features_with_vectors(experiment.features):
+        embeddings = Embeddings(
+            **transformed, config=node_configs.embeddings_config(experiment).to_json()
+        ).with_id(EMBED)
+    read = {
+        **transformed,
+        "schema": schema,
+        EMBEDDINGS_KEY: embeddings.outputs[EMBEDDINGS_KEY] if embeddings else None,
+    }
     tuner = None
     if experiment.tune is not None and (experiment.tune.in_run or only_tune):
         tuner = ParallelTuner(
-            tuner_fn="components.tune.search.tuner_fn",
-            examples=transform.outputs["transformed_examples"],
-            transform_graph=transform.outputs["transform_graph"],
-            schema=schema,
-            train_args=trainer_pb2.TrainArgs(splits=["train"]),
-            eval_args=trainer_pb2.EvalArgs(splits=["validate"]),
+            **read,
             custom_config={TUNE_KEY: node_configs.tune_config(experiment).to_json()},
         ).with_id(TUNE)
-    trainer = Trainer(
-        run_fn="components.train.run.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema,
+    trainer = NetworkTrainer(
+        **read,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["validate"]),
-        custom_executor_spec=executor_spec.ExecutorClassSpec(ShowingExecutor),
         custom_config={TRAIN_KEY: node_configs.train_config(experiment).to_json()},
     ).with_id(TRAIN)
     model = trainer.outputs["model"]
@@ -152,11 +159,12 @@ def create_pipeline(
         ),
     ).with_id(PUSH)
     prepared = [ingest, statistics, schema_node, validation, gate, transform]
+    prepared += [node for node in (embeddings, tuner) if node]
     judged = [trainer, last_blessed, evaluator, pusher]
     return pipeline.Pipeline(
         pipeline_name=experiment.name,
         pipeline_root=pipeline_root,
-        components=[*prepared, *([tuner] if tuner else []), *([] if only_tune else judged)],
+        components=[*prepared, *([] if only_tune else judged)],
         enable_cache=True,
         metadata_connection_config=(
             metadata.sqlite_metadata_connection_config(metadata_path) if metadata_path else None

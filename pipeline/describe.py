@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from components.errors import DataError, UserError
 from models import unrolled
 from models.describe import Call, LayerNumbers, calls, layer_numbers, optimizer_bytes
 from models.network import compile_network
-from models.options import LABEL
+from models.options import LABEL, FeatureOptions
 from models.own_network import Parts, build_any
 from models.unrolled import Drawing
 from pipeline import runs
@@ -22,7 +23,7 @@ from pipeline.estimate import vocabularies
 from pipeline.experiment import Experiment
 from pipeline.node_configs import ingest_config
 from pipeline.sample import DataSample, read_sample
-from pipeline.sample_transform import SampleLearnt, transformed
+from pipeline.sample_transform import SampleLearnt, placeholder_vectors, transformed
 from pipeline.workspace import workspace
 
 SECONDS = 2.0
@@ -114,8 +115,9 @@ class Description(NamedTuple):
 class TransformLearnt:
     """The vocabularies that a run's Transform left behind, read without TensorFlow Transform."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, features: Mapping[str, FeatureOptions]):
         self._folder = folder / ASSETS
+        self._features = features
 
     def vocabulary(self, name: str) -> list[str]:
         """Entries of the vocabulary, by rank."""
@@ -125,6 +127,10 @@ class TransformLearnt:
     def vocabulary_size(self, name: str) -> int:
         """Entries of the vocabulary."""
         return len(self.vocabulary(name))
+
+    def vectors(self, name: str) -> np.ndarray:
+        """Zeros in place of the file's vectors."""
+        return placeholder_vectors(self._features[name], self.vocabulary_size(name))
 
     def names(self) -> list[str]:
         """Of all vocabularies."""
@@ -153,10 +159,10 @@ def describe(experiment: Experiment, home: str) -> Description:
     rows = sample.kept[:ROWS]
     if not rows:
         raise DataError(f"{experiment.data.path}: no row of the train split was found")
-    sampled = SampleLearnt(_expected(experiment, sample))
+    sampled = SampleLearnt(_expected(experiment, sample), experiment.features)
     lengths = _typical(transformed(experiment, rows, sampled))
     run = _matching_transform(experiment, home)
-    known = TransformLearnt(run[1]) if run else None
+    known = TransformLearnt(run[1], experiment.features) if run else None
     parts = Parts(experiment.features, experiment.task, experiment.network, known or sampled)
     network = build_any(parts, _hyperparameters(experiment))
     if known and run:

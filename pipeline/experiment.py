@@ -20,6 +20,7 @@ from components.spec import (
     SplitByHash,
     with_grouped_split,
 )
+from models.features.vectors import features_with_vectors, reads_embedding_size
 from models.options import (
     LABEL,
     AnyFeature,
@@ -32,6 +33,7 @@ from models.options import (
 )
 from models.search_space import TuneOptions
 from models.spec import NetworkOptions, TrainingOptions
+from pipeline.absolute_paths import with_absolute_paths
 from pipeline.options_check import check_options, not_allowed, unknown_keys
 from pipeline.overrides import OverrideError, override
 from pipeline.yaml_positions import Document, Path, Problem, SyntaxProblem, parse
@@ -115,18 +117,7 @@ def load_text(text: str, path: str, overrides: Sequence[str] = ()) -> Experiment
     if mistakes:
         raise ExperimentError("\n".join(mistakes))
     assert experiment is not None
-    return _with_absolute_path(experiment, os.path.dirname(os.path.abspath(path)), origins)
-
-
-def _with_absolute_path(
-    experiment: Experiment, folder: str, origins: dict[Path, str]
-) -> Experiment:
-    # A path given on the command line starts where the command runs, as any other path there.
-    base = os.getcwd() if ("data", "path") in origins else folder
-    path = experiment.data.path
-    if "://" not in path:
-        path = os.path.normpath(os.path.join(base, os.path.expanduser(path)))
-    return experiment.model_copy(update={"data": experiment.data.model_copy(update={"path": path})})
+    return with_absolute_paths(experiment, os.path.dirname(os.path.abspath(path)), origins)
 
 
 def _located(path: str, document: Document, origins: dict[Path, str], problem: Problem) -> str:
@@ -281,6 +272,17 @@ def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
                 ("tune", "space"),
                 "is empty; name a field, as in {network.units: [32, 64]}, or leave it out for the "
                 "default one",
+            )
+        )
+    checked = {name: options for name, options in (features or {}).items() if options is not None}
+    sized = reads_embedding_size(checked) or not features_with_vectors(checked)
+    searched = tune.space or {} if isinstance(tune, TuneOptions) else {}
+    if "network.embedding_size" in searched and not sized:
+        problems.append(
+            Problem(
+                ("tune", "space"),
+                "network.embedding_size is searched, but every embedding is as wide as its "
+                "vectors; take it out",
             )
         )
     split = data.split if isinstance(data, DataOptions) else None

@@ -57,10 +57,15 @@ def compiled(experiment: Experiment, target: Target) -> str:
 def _uncached(experiment: Experiment) -> list[str]:
     """Nodes whose outcome can change while nothing in the compiled file does.
 
-    Releases come and go, and rows of data that are not here can change under the same name.
+    Releases come and go, and rows and vectors that are not here can change under the same name.
     """
     contents_are_known = bool(node_configs.ingest_config(experiment).contents)
-    return [nodes.LAST_BLESSED, *([] if contents_are_known else [nodes.INGEST])]
+    uncached = [nodes.LAST_BLESSED, *([] if contents_are_known else [nodes.INGEST])]
+    embeddings = node_configs.embeddings_config(experiment)
+    files = {feature.vectors.file for feature in embeddings.features.values()}
+    if files - set(embeddings.contents):
+        uncached.append(nodes.EMBED)
+    return uncached
 
 
 def write(experiment: Experiment, target: Target, output: Path) -> None:

@@ -14,16 +14,21 @@ from pathlib import Path
 from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+from components.embeddings.artifact import read_coverage
+from components.embeddings.files import check_vectors
+from components.embeddings.spec import EMBEDDINGS_KEY
 from components.errors import UserError
 from components.evaluate.gate import RELEASE
 from components.ingest.files import check_heads
+from components.train.run import VALUES
 from components.tune.results import SEARCH, SearchResult
 from components.validate.gate import REPORT
 from pipeline import dag, dead_runs, environment, runs
 from pipeline.changes import remember_code
 from pipeline.experiment import Experiment, ExperimentError
 from pipeline.lineage import NodeRecord, run_nodes
-from pipeline.node_configs import ingest_config
+from pipeline.node_configs import embeddings_config, ingest_config
+from pipeline.nodes import EMBED
 from pipeline.observer import Interrupted, NodeRun, Observation, observed
 from pipeline.runs import RunRecord
 from pipeline.stack import LOCAL_BEAM_ARGS
@@ -101,6 +106,11 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
         uri = _output(nodes, node, output)
         if uri:
             record.artifacts[key] = uri
+    trained = record.artifacts.get("model_run")
+    if trained:
+        values = json.loads(Path(trained, VALUES).read_text(encoding="utf-8"))
+        record.parameters = values["parameters"]
+    record.coverage = read_coverage(_output(nodes, EMBED, EMBEDDINGS_KEY))
     report = _output(nodes, dag.GATE, "report")
     if report:
         record.warnings = json.loads(Path(report, REPORT).read_text(encoding="utf-8"))["warnings"]
@@ -142,6 +152,7 @@ def main() -> None:
     file, experiment = environment.named_experiment()
     if "://" not in experiment.data.path:
         check_heads(ingest_config(experiment))
+    check_vectors(embeddings_config(experiment))
     place = workspace(DEFAULT_HOME, experiment.name)
     started: list[tuple[RunRecord, Path]] = []
 

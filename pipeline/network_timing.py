@@ -46,7 +46,7 @@ def measured(task: Task) -> Calibration:
     experiment = Experiment.model_validate(task.experiment)
     training = experiment.training
     before = _peak()
-    learnt = SampleLearnt(task.vocabularies)
+    learnt = SampleLearnt(task.vocabularies, experiment.features)
     parsed = transformed(experiment, task.rows, learnt)
     rows = elements(tf.data.Dataset.from_tensors(parsed), inputs_and_label(LABEL))
     lengths = row_lengths(rows)

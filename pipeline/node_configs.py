@@ -3,8 +3,12 @@
 Together with a node's inputs, its share is its cache key.
 """
 
+import os
+from collections.abc import Mapping
+
+from components.embeddings.spec import EmbeddingsConfig, FeatureVectors
 from components.fingerprint import code_hash
-from components.ingest.files import content_hashes
+from components.ingest.files import content_hash, content_hashes
 from components.ingest.readers import reader_module
 from components.spec import (
     EvaluateConfig,
@@ -16,7 +20,8 @@ from components.spec import (
     TuneConfig,
 )
 from models.dotted import cell_module
-from models.options import slice_module
+from models.features.vectors import features_with_vectors, reads_embedding_size
+from models.options import FeatureOptions, slice_module
 from models.search_space import Dimension, space_of
 from pipeline.experiment import Experiment
 
@@ -50,9 +55,28 @@ def gate_config(experiment: Experiment) -> GateConfig:
 def transform_config(experiment: Experiment) -> TransformConfig:
     """What Transform reads."""
     return TransformConfig(
-        features=experiment.features,
+        features=_without_vectors(experiment.features),
         task=experiment.task,
         code=code_hash(transform_modules(experiment)),
+    )
+
+
+def embeddings_config(experiment: Experiment) -> EmbeddingsConfig:
+    """What the Embeddings node reads."""
+    found = features_with_vectors(experiment.features)
+    files = sorted({vectors.file for vectors in found.values() if os.path.isfile(vectors.file)})
+    states_size = "embedding_size" in experiment.network.model_fields_set
+    unread = not reads_embedding_size(experiment.features)
+    draws = any(vectors.missing == "random" for vectors in found.values())
+    return EmbeddingsConfig(
+        features={
+            name: FeatureVectors(vectors=vectors.model_copy(update={"trained": False}))
+            for name, vectors in found.items()
+        },
+        embedding_size=experiment.network.embedding_size if states_size and unread else None,
+        seed=experiment.training.seed if draws else 0,
+        contents={path: content_hash(path) for path in files},
+        code=code_hash(embeddings_modules(experiment)),
     )
 
 
@@ -98,6 +122,14 @@ def evaluate_config(experiment: Experiment) -> EvaluateConfig:
     )
 
 
+def _without_vectors(features: Mapping[str, FeatureOptions]) -> dict[str, FeatureOptions]:
+    with_vectors = features_with_vectors(features)
+    return {
+        name: options.model_copy(update={"vectors": None}) if name in with_vectors else options
+        for name, options in features.items()
+    }
+
+
 def _space(experiment: Experiment) -> dict[str, Dimension]:
     return space_of(experiment.tune, experiment.network) if experiment.tune else {}
 
@@ -127,6 +159,11 @@ def gate_modules(experiment: Experiment) -> list[str]:
 def transform_modules(experiment: Experiment) -> list[str]:
     """Whose code Transform runs."""
     return ["components.transform", *_graphs(experiment)]
+
+
+def embeddings_modules(experiment: Experiment) -> list[str]:
+    """Whose code the Embeddings node runs."""
+    return ["components.embeddings.component"]
 
 
 def tune_modules(experiment: Experiment) -> list[str]:

@@ -8,13 +8,15 @@ nodes; a test compares the two.  Imports no TensorFlow.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from components.embeddings.spec import EMBEDDINGS_KEY
+from models.features.vectors import features_with_vectors
 from models.options import Options
 from pipeline import node_configs
 from pipeline.experiment import Experiment
 
 INGEST, STATISTICS, SCHEMA, VALIDATION = "Ingest", "Statistics", "Schema", "Validation"
 GATE, TRANSFORM, TUNE, TRAIN = "DataGate", "Transform", "Tuner", "Trainer"
-LAST_BLESSED, EVALUATE, PUSH = "LastBlessed", "Evaluator", "Pusher"
+EMBED, LAST_BLESSED, EVALUATE, PUSH = "Embeddings", "LastBlessed", "Evaluator", "Pusher"
 
 
 class Output(NamedTuple):
@@ -68,6 +70,15 @@ _PREPARED = (
         node_configs.transform_modules,
     ),
 )
+_EMBEDDED = Node(
+    EMBED,
+    {
+        "transform_graph": Output(TRANSFORM, "transform_graph"),
+        "examples": Output(TRANSFORM, "transformed_examples"),
+    },
+    node_configs.embeddings_config,
+    node_configs.embeddings_modules,
+)
 
 
 def nodes(experiment: Experiment, only_tune: bool = False) -> list[Node]:
@@ -78,17 +89,23 @@ def nodes(experiment: Experiment, only_tune: bool = False) -> list[Node]:
         only_tune: whether the pipeline ends at the Tuner.
     """
     tune = experiment.tune is not None and (experiment.tune.in_run or only_tune)
-    searched = [Node(TUNE, _TRANSFORMED, node_configs.tune_config, node_configs.tune_modules)]
-    best = {"hyperparameters": Output(TUNE, "best_hyperparameters")} if tune else {}
-    return [*_PREPARED, *(searched if tune else []), *([] if only_tune else _judged(best))]
+    found = list(_PREPARED)
+    read = dict(_TRANSFORMED)
+    if features_with_vectors(experiment.features):
+        found.append(_EMBEDDED)
+        read[EMBEDDINGS_KEY] = Output(EMBED, EMBEDDINGS_KEY)
+    if tune:
+        found.append(Node(TUNE, dict(read), node_configs.tune_config, node_configs.tune_modules))
+        read["hyperparameters"] = Output(TUNE, "best_hyperparameters")
+    return found if only_tune else [*found, *_judged(read)]
 
 
-def _judged(found: Mapping[str, Output]) -> list[Node]:
-    """From the Trainer on, which reads what was ``found`` for it."""
+def _judged(read: Mapping[str, Output]) -> list[Node]:
+    """From the Trainer on, with what it reads."""
     return [
         Node(
             TRAIN,
-            {**_TRANSFORMED, **found},
+            read,
             node_configs.train_config,
             node_configs.train_modules,
         ),

@@ -42,6 +42,9 @@ class RunRecord:
         model: folder of the model that is served now, if one was ever pushed.
         artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``.
         message: why it failed.
+        parameters: how many of the network's training changes, ``trainable``, and how many not,
+            ``frozen``; empty if none was trained.
+        coverage: of pretrained vectors by feature, see ``components.embeddings.coverage``.
         restored: whether the released model was gone and was put back.
         epochs: how many the Trainer ran, if it ran.
         memory: MiB that the process held at most.
@@ -66,6 +69,8 @@ class RunRecord:
     model: str | None = None
     artifacts: dict[str, str] = field(default_factory=dict)
     message: str | None = None
+    parameters: dict[str, int] = field(default_factory=dict)
+    coverage: dict[str, Any] = field(default_factory=dict)
     restored: bool = False
     epochs: int = 0
     memory: float = 0.0

@@ -5,13 +5,15 @@ the rows at hand, and vocabularies are given the size that is expected of them.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from models.features.sequences import raw_tensor
-from models.options import graph_module
+from components.embeddings.vectors import opened, read_head
+from models.features.sequences import FIRST_TOKEN, raw_tensor
+from models.options import FeatureOptions, graph_module
 from pipeline.experiment import Experiment
 
 
@@ -32,13 +34,18 @@ def transformed(
 class SampleLearnt:
     """Analyzers over the rows at hand, and what they learnt, vocabularies at the size expected.
 
+    Args:
+        sizes: entries that are expected of the vocabularies, by name.
+        features: options by feature name.
+
     Attributes:
         sizes: entries of the vocabularies by name: those learnt here, or more where more are
             expected.
     """
 
-    def __init__(self, sizes: dict[str, int]):
+    def __init__(self, sizes: Mapping[str, int], features: Mapping[str, FeatureOptions]):
         self.sizes = dict(sizes)
+        self._features = features
 
     def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
         """Looks tokens up in a vocabulary of their own, the most frequent first."""
@@ -61,3 +68,15 @@ class SampleLearnt:
     def vocabulary_size(self, name: str) -> int:
         """Entries that are expected of the vocabulary."""
         return self.sizes[name]
+
+    def vectors(self, name: str) -> np.ndarray:
+        """Zeros in place of the file's vectors."""
+        return placeholder_vectors(self._features[name], self.sizes[name])
+
+
+def placeholder_vectors(options: FeatureOptions, vocabulary_size: int) -> np.ndarray:
+    """Zeros as many and as wide as a feature's pretrained vectors, which cost what those cost."""
+    path = options.vectors.file
+    with opened(path) as stream:
+        size = read_head(stream, path).size
+    return np.zeros((vocabulary_size + FIRST_TOKEN, size), np.float32)

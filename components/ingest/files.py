@@ -94,7 +94,12 @@ def content_hashes(data: DataOptions) -> dict[str, str]:
     companions = getattr(reader(data.format), "companions", lambda path: [])
     found += [other for path in found if "://" not in path for other in companions(path)]
     files = [path for path in sorted(set(found)) if os.path.isfile(path)]
-    return {path: _content_hash(path, os.stat(path).st_mtime_ns) for path in files}
+    return {path: content_hash(path) for path in files}
+
+
+def content_hash(path: str) -> str:
+    """SHA-256 of a local file, read once a process."""
+    return _content_hash(path, os.stat(path).st_mtime_ns)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.public.tfxio import TensorFlowDatasetOptions
 
+from components.embeddings.artifact import embeddings_folder
 from components.train.batches import (
     PARSE_ROWS,
     bucketed,
@@ -29,7 +30,7 @@ class TrainingData(NamedTuple):
         train_lengths: their steps, int64 ``[rows]``.
         validation: rows of the validate split.
         validation_lengths: their steps, int64 ``[rows]``.
-        learnt: vocabularies of the features and the label.
+        learnt: vocabularies of the features and the label, and pretrained vectors.
     """
 
     train: tf.data.Dataset
@@ -74,5 +75,5 @@ def load(fn_args: FnArgs) -> TrainingData:
         row_lengths(train),
         validation,
         row_lengths(validation),
-        TftLearnt(transform_output),
+        TftLearnt(transform_output, embeddings_folder(fn_args)),
     )

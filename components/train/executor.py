@@ -7,13 +7,25 @@ from typing import Any
 import tensorflow as tf
 from tfx import types
 from tfx.components.trainer.executor import GenericExecutor
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import artifact_utils
 
+from components.embeddings.artifact import with_embeddings
 from components.train.run import VALUES
 
 
 class ShowingExecutor(GenericExecutor):
     """Executor of TFX's Trainer."""
+
+    def _GetFnArgs(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> FnArgs:
+        return with_embeddings(
+            super()._GetFnArgs(input_dict, output_dict, exec_properties), input_dict
+        )
 
     def Do(
         self,

@@ -9,13 +9,14 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components.embeddings.artifact import embeddings_folder, read_coverage
 from components.spec import TRAIN_KEY, TrainConfig
 from components.train import gradient_record
 from components.train.checkpoint import finish, resume_folder
 from components.train.data import load
 from components.train.fit import fit
 from models import export
-from models.network import compile_network
+from models.network import compile_network, parameter_counts
 from models.options import graph_module
 from models.own_network import Parts, build_any
 from models.search_space import chosen
@@ -30,8 +31,9 @@ def run_fn(fn_args: FnArgs) -> None:
     A training that was killed goes on at the epoch it was in.  Beside the SavedModel
     (``fn_args.serving_model_dir``) ``fn_args.model_run_dir`` gets the Keras model
     ``model.keras``, each epoch's metrics ``history.json``, the options that were used
-    ``values.json`` (those of a search before it among them), TensorBoard's logs and, where
-    ``training.record_gradients`` asks for it, ``gradients.json`` and ``gradients.png``.
+    ``values.json`` (those of a search before it among them, and how many parameters there are),
+    TensorBoard's logs and, where ``training.record_gradients`` asks for it, ``gradients.json`` and
+    ``gradients.png``.
 
     Raises:
         UserError: a loss or a gradient is not finite.
@@ -51,7 +53,12 @@ def run_fn(fn_args: FnArgs) -> None:
         compile_network(network, config.task, options.training)
     run_dir = fn_args.model_run_dir
     folder = resume_folder(
-        run_dir, config, hp.values, fn_args.transform_graph_path, fn_args.train_files
+        run_dir,
+        config,
+        hp.values,
+        fn_args.transform_graph_path,
+        fn_args.train_files,
+        embeddings_folder(fn_args),
     )
     log_folder = os.path.join(folder, TENSORBOARD)
     history = fit(network, data, options.training, folder, task=config.task, log_folder=log_folder)
@@ -59,7 +66,9 @@ def run_fn(fn_args: FnArgs) -> None:
         "network": options.network.model_dump(),
         "training": options.training.model_dump(),
         "hyperparameters": hp.values,
+        "parameters": parameter_counts(network),
     }
+    coverage = read_coverage(embeddings_folder(fn_args))
     tf.io.gfile.makedirs(run_dir)
     network.save(os.path.join(run_dir, KERAS_MODEL))
     for name, content in ((HISTORY, history), (VALUES, used)):
@@ -75,7 +84,7 @@ def run_fn(fn_args: FnArgs) -> None:
         task.label_names(config.task, data.learnt),
         task.baseline(config.task, data.labels(), data.learnt),
         transform_output.transform_features_layer(),
-        {"name": config.name, "values": used},
+        {"name": config.name, "values": used, "embeddings": coverage},
     )
     finish(folder)
 

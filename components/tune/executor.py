@@ -30,6 +30,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
+from components.embeddings.artifact import with_embeddings
 from components.progress import TrialsChanged, report
 from components.spec import TUNE_KEY, TuneConfig
 from components.train.checkpoint import finish, resume_folder
@@ -73,6 +74,7 @@ class ParallelTunerExecutor(BaseExecutor):
         folder = resume_folder(results, config.model_copy(update={"tune": tune}), inputs)
         os.makedirs(folder, exist_ok=True)
         fn_args = get_common_fn_args(input_dict, exec_properties, folder)
+        fn_args = with_embeddings(fn_args, input_dict)
         tuner = udf_utils.get_fn(exec_properties, "tuner_fn")(fn_args).tuner
         parallel = config.tune.parallel or default_parallel()
         parallel = min(parallel, (config.tune.most_trials or parallel) + 1)

@@ -23,6 +23,7 @@ from tensorboard.plugins.hparams import api as hparams_api
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
+from components.embeddings.artifact import embeddings_folder
 from components.errors import UserError
 from components.progress import Event, report
 from components.spec import TUNE_KEY, TuneConfig
@@ -46,7 +47,9 @@ IDLE_SECONDS = 0.05
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """The tuner of an experiment, its state kept in ``fn_args.working_dir``."""
     config = TuneConfig.model_validate_json(fn_args.custom_config[TUNE_KEY])
-    learnt = TftLearnt(tft.TFTransformOutput(fn_args.transform_graph_path))
+    learnt = TftLearnt(
+        tft.TFTransformOutput(fn_args.transform_graph_path), embeddings_folder(fn_args)
+    )
     # Rows are read when a trial needs them: the chief trains nothing.
     data = functools.cache(lambda: load(fn_args))
     epochs = config.tune.epochs or config.training.epochs

@@ -30,10 +30,12 @@ def main(job_file: str, events: int) -> None:
     from tfx.components.util import udf_utils
     from tfx.utils import json_utils
 
+    from components.embeddings.artifact import with_embeddings
+
     exec_properties = job["exec_properties"]
-    fn_args = get_common_fn_args(
-        json_utils.loads(job["inputs"]), exec_properties, job["working_dir"]
-    )
+    inputs = json_utils.loads(job["inputs"])
+    fn_args = get_common_fn_args(inputs, exec_properties, job["working_dir"])
+    fn_args = with_embeddings(fn_args, inputs)
     found = udf_utils.get_fn(exec_properties, "tuner_fn")(fn_args)
     with os.fdopen(events, "w", encoding="utf-8") as stream:
 

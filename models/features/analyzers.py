@@ -6,6 +6,7 @@ plain ones over a small batch.
 
 from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 
 Tokens = tf.Tensor | tf.RaggedTensor
@@ -43,3 +44,9 @@ class Learnt(Protocol):
 
     def vocabulary(self, name: str) -> list[str]:
         """Entries of the vocabulary kept under ``name``, by rank."""
+
+    def vectors(self, name: str) -> np.ndarray:
+        """Pretrained vectors by id, float32 ``[vocabulary + 2, size]``.
+
+        Asked for only where the feature ``name`` has ``vectors``.
+        """

@@ -1,11 +1,22 @@
-"""What sequence features share: raw tensors, rows without a step, the network's inputs."""
+"""What sequence features share: raw tensors, rows without a step, inputs, ids to vectors.
+
+Ids of tokens: 0 pads, 1 is every token outside the vocabulary, 2 and up are the vocabulary by
+falling frequency.
+"""
 
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
+from models.features.analyzers import Learnt
+from models.features.vectors import vectors_of
+from models.layers import sequence as layers
+from models.options import FeatureOptions
 from models.raw import Raw, RawValue
+
+UNKNOWN = 1
+FIRST_TOKEN = 2
 
 
 def raw_tensor(form: Raw, values: Sequence[RawValue]) -> tf.Tensor | tf.RaggedTensor:
@@ -39,3 +50,39 @@ def sequence_inputs(
         name: keras.Input((None, *inner), dtype=dtype, name=name),
         f"{name}_length": keras.Input((), dtype="int32", name=f"{name}_length"),
     }
+
+
+def encode_ids(
+    options: FeatureOptions,
+    name: str,
+    inputs: dict[str, keras.KerasTensor],
+    learnt: Learnt,
+    embedding_size: int,
+) -> layers.Sequence:
+    """Ids of tokens to vectors.
+
+    Args:
+        options: the feature's options.
+        name: the feature's name, under which its vocabulary is kept.
+        inputs: ids ``[batch, time]`` under the name, lengths int32 ``[batch]`` beside it.
+        learnt: the vocabulary and, where the feature asks for pretrained vectors, these.
+        embedding_size: width of the vectors, where they are not pretrained.
+
+    Returns:
+        ``[batch, time, embedding_size]`` (pretrained ones: as wide as the file has them) with
+        their lengths ``[batch]``.
+    """
+    rows = learnt.vocabulary_size(name) + FIRST_TOKEN
+    vectors = vectors_of(options)
+    if vectors is None:
+        embedding = keras.layers.Embedding(rows, embedding_size, name=f"{name}.embedding")
+    else:
+        matrix = learnt.vectors(name)
+        embedding = keras.layers.Embedding(
+            rows,
+            matrix.shape[1],
+            weights=[matrix],
+            trainable=vectors.trained,
+            name=f"{name}.embedding",
+        )
+    return layers.Sequence(embedding(inputs[name]), inputs[f"{name}_length"])

@@ -25,7 +25,7 @@ BUSY = 1.5
 @click.option("--quick", is_flag=True, help="Predicts no minutes and no memory.")
 @plain_errors
 def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> None:
-    """Checks the experiment FILE as a whole, and its data against it.
+    """Checks the experiment FILE as a whole, and its data and vectors against it.
 
     Reads the first rows of every file and then for some seconds counts rows, labels and lengths;
     of large data that is an estimate, and says so.  Then trains the experiment's network for a few
@@ -33,13 +33,19 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     Of data that are elsewhere (gs://...) no row is read: the file alone is checked.
     The prediction is kept for `rondo run` and `rondo runs`, which show what it took beside it.
     """
+    from components.embeddings.files import check_vectors
     from components.ingest.files import HEAD_ROWS, check_heads
+    from models.features.vectors import features_with_vectors
     from pipeline.experiment import load
-    from pipeline.node_configs import ingest_config
+    from pipeline.node_configs import embeddings_config, ingest_config
     from pipeline.sample import read_sample
 
     add_import_folders(file)
     experiment = load(file, overrides)
+    sizes = check_vectors(embeddings_config(experiment))
+    for name, vectors in features_with_vectors(experiment.features).items():
+        found = f"{sizes[name]} numbers a word" if name in sizes else "not read here"
+        click.echo(f"{vectors.file}: {found} (features.{name}.vectors)")
     if "://" in experiment.data.path:
         click.echo(f"{experiment.data.path}: not read here, so nothing is counted or predicted")
         click.echo(f"{file}: experiment {experiment.name!r} is fine by itself")
@@ -50,7 +56,9 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     sample = read_sample(config, experiment.features)
     _show_sample(experiment, sample)
     click.echo(f"{file}: experiment {experiment.name!r} is fine")
-    if not quick:
+    if not quick and len(sizes) < len(features_with_vectors(experiment.features)):
+        click.echo("nothing is predicted, since vectors are not read here")
+    elif not quick:
         _predict(experiment, config, sample, home)
 
 

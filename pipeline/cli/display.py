@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from components.progress import EpochEnd, StepEnd, TrialsChanged, logger
+from components.progress import Covered, EpochEnd, StepEnd, TrialsChanged, VectorsRead, logger
 from components.tune.results import SearchResult
 from pipeline.cli.common import serve_command
 from pipeline.cli.trials import progress_line, show_search, trial_line, trials_table
@@ -88,11 +88,17 @@ class RunDisplay(logging.Handler):
         self._console.print(f"{line.rstrip()}[/]", soft_wrap=True)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Shows the progress of training."""
+        """Shows the progress of training and what else a node tells."""
         event = getattr(record, "event", None)
         if isinstance(event, StepEnd) and self._task is not None:
             text = f"Trainer  epoch {event.epoch}/{event.epochs}  step {event.step}"
             self._progress.update(self._task, description=f"{text}  loss {event.loss:.4f}")
+        elif isinstance(event, VectorsRead) and self._task is not None:
+            self._progress.update(
+                self._task, description=f"Embeddings  {event.words:,} words of {event.file} read"
+            )
+        elif isinstance(event, Covered):
+            self._console.print(f"   [dim]{escape(str(event))}[/]", soft_wrap=True)
         elif isinstance(event, TrialsChanged):
             self._show_trials(event.search)
         elif isinstance(event, EpochEnd):
@@ -132,6 +138,14 @@ def minutes(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def parameters(record: RunRecord) -> str:
+    """How many parameters training changed, and how many not; empty if none was trained."""
+    if not record.parameters:
+        return ""
+    trainable, frozen = record.parameters["trainable"], record.parameters["frozen"]
+    return f"{trainable:,}" + (f" + {frozen:,} frozen" if frozen else "")
 
 
 def gigabytes(mebibytes: float) -> str:
@@ -194,6 +208,8 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
         console.print("[bold yellow]interrupted[/]: the same command goes on at the node it was in")
     if not ran and record.state in ("blessed", "refused", "tuned"):
         console.print("every node was up to date: none ran")
+    if record.parameters:
+        console.print(f"size   {parameters(record)} parameters")
     if record.model:
         console.print(f"model  {escape(record.model)}", soft_wrap=True)
     console.print(f"log    {escape(log)}", soft_wrap=True)

@@ -150,15 +150,17 @@ def run_experiment(
 
 
 def _loaded(file: str, overrides: tuple[str, ...]) -> "Experiment":
-    """The experiment, checked against its data's head."""
+    """The experiment, checked against the heads of its data and its vectors."""
+    from components.embeddings.files import check_vectors
     from components.ingest.files import check_heads
     from pipeline.experiment import load
-    from pipeline.node_configs import ingest_config
+    from pipeline.node_configs import embeddings_config, ingest_config
 
     add_import_folders(file)
     experiment = load(file, overrides)
     if "://" not in experiment.data.path:
         check_heads(ingest_config(experiment))
+    check_vectors(embeddings_config(experiment))
     return experiment
 
 

@@ -32,7 +32,7 @@ def command(name: str | None, home: str) -> None:
     from rich.table import Table
 
     from pipeline import runs
-    from pipeline.cli.display import predicted_seconds
+    from pipeline.cli.display import parameters, predicted_seconds
     from pipeline.workspace import existing
 
     records, skipped = runs.read(existing(home, name)) if name else runs.read_all(home)
@@ -49,6 +49,7 @@ def command(name: str | None, home: str) -> None:
         "nodes run",
         "time",
         "predicted",
+        "parameters",
         "test metrics",
         "why",
     ):
@@ -67,6 +68,7 @@ def command(name: str | None, home: str) -> None:
             str(max(ran, 0)),
             f"{record.seconds:.0f} s",
             "" if predicted is None else f"{predicted:.0f} s",
+            parameters(record),
             escape("  ".join(f"{name} {metrics[name]:.4f}" for name in shown)),
             escape(_reason(record)),
         )

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 
 class PlainLearnt:
-    """Vocabularies by name, as the network reads them."""
+    """Vocabularies and pretrained vectors by name, as the network reads them."""
 
-    def __init__(self, vocabularies: dict[str, list[str]]) -> None:
+    def __init__(
+        self,
+        vocabularies: dict[str, list[str]],
+        vectors: dict[str, np.ndarray] | None = None,
+    ) -> None:
         self._vocabularies = vocabularies
+        self._vectors = vectors or {}
+
+    def vectors(self, name: str) -> np.ndarray:
+        return self._vectors[name]
 
     def vocabulary_size(self, name: str) -> int:
         return len(self._vocabularies[name])

@@ -1,5 +1,7 @@
 """Categorical: one of a set of strings a row, embedded."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from models.options import FeatureOptions
@@ -14,6 +16,8 @@ class Options(FeatureOptions):
             share one id.
         missing: value for rows whose field is empty or absent; such a row is an error if unset.
     """
+
+    embedded: ClassVar[bool] = True
 
     vocabulary: int = Field(1_000, ge=1, le=5_000_000)
     missing: str | None = None

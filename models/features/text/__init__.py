@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from models.features.vectors import VectorOptions
 from models.options import FeatureOptions
 from models.raw import Raw
 
@@ -21,9 +22,12 @@ class Options(FeatureOptions):
             ``characters`` at every Unicode character.
         lower: lower-cases first.
         strip_tags: replaces ``<...>`` markup by a blank first.
+        vectors: pretrained vectors of the tokens, ``{file: ...}``; the embedding is learnt from
+            nothing if null.
     """
 
     empty_is_a_value: ClassVar[bool] = True
+    embedded: ClassVar[bool] = True
 
     max_length: int = Field(256, ge=1, le=100_000)
     keep: Literal["start", "end"] = "start"
@@ -31,6 +35,7 @@ class Options(FeatureOptions):
     tokens: Literal["words", "whitespace", "characters"] = "words"
     lower: bool = True
     strip_tags: bool = False
+    vectors: VectorOptions | None = None
     missing: str | None = None
 
     def tokens_of(self, value: object) -> list[str]:

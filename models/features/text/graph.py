@@ -7,13 +7,15 @@ frequency.  A text without any token becomes the single id 1, so that no sequenc
 import keras
 import tensorflow as tf
 
-from models.features.analyzers import Analyzers, Learnt
-from models.features.sequences import sequence_inputs, with_a_step
+from models.features.analyzers import Analyzers
+from models.features.sequences import (
+    FIRST_TOKEN,
+    UNKNOWN,
+    encode_ids,
+    sequence_inputs,
+    with_a_step,
+)
 from models.features.text import Options
-from models.layers.sequence import Sequence
-
-UNKNOWN = 1
-FIRST_TOKEN = 2
 
 
 def tokenize(options: Options, text: tf.Tensor) -> tf.RaggedTensor:
@@ -69,15 +71,4 @@ def keras_inputs(options: Options, name: str) -> dict[str, keras.KerasTensor]:
     return sequence_inputs(name, "int32")
 
 
-def encode(
-    options: Options,
-    name: str,
-    inputs: dict[str, keras.KerasTensor],
-    learnt: Learnt,
-    embedding_size: int,
-) -> Sequence:
-    """Ids to ``[batch, time, embedding_size]`` with their lengths ``[batch]``."""
-    embedding = keras.layers.Embedding(
-        learnt.vocabulary_size(name) + FIRST_TOKEN, embedding_size, name=f"{name}.embedding"
-    )
-    return Sequence(embedding(inputs[name]), inputs[f"{name}_length"])
+encode = encode_ids
