@@ -124,6 +124,26 @@ class MLSTMCell(RecurrentCell):
         output = ops.reshape(output_gate * read / scale, (-1, self.units))
         return output, self.packed(memory, normaliser, stabiliser)
 
+    def gates(self, inputs, states: State) -> dict[str, Any]:
+        """What the gates let through at a step.
+
+        Args:
+            inputs: ``[batch, features]``.
+            states: before the step.
+
+        Returns:
+            ``input gate`` and ``forget gate`` ``[batch, heads]``, divided by the larger of ``i``
+            and ``f exp(m)``; ``output gate`` ``[batch, units]``.
+        """
+        *_, output_gate, input_gate, forget_gate = self.parts(self.project(inputs))
+        remembered = forget_gate + states[2]
+        largest = ops.maximum(remembered, input_gate)
+        return {
+            "input gate": ops.exp(input_gate - largest),
+            "forget gate": ops.exp(remembered - largest),
+            "output gate": ops.reshape(output_gate, (-1, self.units)),
+        }
+
     def get_initial_state(self, batch_size: Any = None) -> State:
         """Empty memories."""
         *zeros, stabiliser = super().get_initial_state(batch_size)

@@ -71,6 +71,13 @@ class SLSTMCell(RecurrentCell):
         return ops.matmul(inputs, self.kernel) + self.bias
 
     def step(self, projected, states: State) -> tuple[Any, State]:
+        gates, states = self._gated(projected, states)
+        states = [gates["o"] * states[0] / states[1], *states]
+        states = [ops.reshape(state, (-1, self.units)) for state in states]
+        return states[0], states
+
+    def _gated(self, projected, states: State) -> tuple[dict[str, Any], State]:
+        """The gates, ``i`` and ``f`` divided by ``exp(m)``, and the new ``c``, ``n`` and ``m``."""
         by_head = (-1, self.heads, self.head_units)
         hidden, cell, normaliser, stabiliser = (ops.reshape(state, by_head) for state in states)
         mixed = ops.matmul(ops.transpose(hidden, (1, 0, 2)), self.recurrent_kernel)
@@ -80,12 +87,32 @@ class SLSTMCell(RecurrentCell):
         remembered = ops.log_sigmoid(forget_gate) + stabiliser
         stabiliser = ops.stop_gradient(ops.maximum(remembered, input_gate))
         kept, added = ops.exp(remembered - stabiliser), ops.exp(input_gate - stabiliser)
-        cell = kept * cell + added * ops.tanh(candidate)
+        candidate, output_gate = ops.tanh(candidate), ops.sigmoid(output_gate)
+        cell = kept * cell + added * candidate
         normaliser = kept * normaliser + added
-        hidden = ops.sigmoid(output_gate) * cell / normaliser
-        states = [hidden, cell, normaliser, stabiliser]
-        states = [ops.reshape(state, (-1, self.units)) for state in states]
-        return states[0], states
+        named = {"i": added, "f": kept, "z": candidate, "o": output_gate}
+        return named, [cell, normaliser, stabiliser]
+
+    def gates(self, inputs, states: State) -> dict[str, Any]:
+        """What the gates let through at a step.
+
+        Args:
+            inputs: ``[batch, features]``.
+            states: before the step.
+
+        Returns:
+            ``[batch, units]`` each: ``input gate``, the share of the memory that is of this step,
+            ``forget gate``, that of the steps before, ``candidate`` and ``output gate``.
+        """
+        gates, (_, normaliser, _) = self._gated(self.project(inputs), list(states))
+        share = gates["i"] / normaliser
+        shown = {
+            "input gate": share,
+            "forget gate": 1.0 - share,
+            "candidate": gates["z"],
+            "output gate": gates["o"],
+        }
+        return {name: ops.reshape(gate, (-1, self.units)) for name, gate in shown.items()}
 
     def get_initial_state(self, batch_size: Any = None) -> State:
         """Zeros, and a stabiliser that lets the first step decide."""

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from models.cells import mlstm
+from models.cells import mlstm, slstm
 
 DRAWN = settings(max_examples=5, deadline=None)
 each_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
@@ -226,7 +226,7 @@ def test_mlstm_in_parallel_equals_its_steps_whatever_the_chunks(
 ) -> None:
     monkeypatch.setattr(mlstm, "CHUNK", chunk)
     layer = shaken(mlstm.layer(8, "cell", heads=2), 3, 16)
-    values = np.random.default_rng(17).normal(0.0, 3.0, (2, 70, 3)).astype(np.float32)
+    values = np.random.default_rng(17).normal(0.0, 3.0, (2, 30, 3)).astype(np.float32)
     stepwise = keras.layers.RNN(layer.cell, return_sequences=True)
     expected = answer(stepwise, values)
     scale = np.abs(expected).max()
@@ -241,3 +241,29 @@ def test_gates_of_any_size_overflow_nothing(name: str) -> None:
     assert np.isfinite(answer(layer, values)).all()
     found = gradients(layer, values, lambda outputs: ops.mean(outputs**2))
     assert all(np.isfinite(gradient).all() for gradient in found)
+
+
+def test_gates_of_slstm_say_what_became_of_the_memory() -> None:
+    """``c / n`` after a step is the old one and the candidate, weighed by f and i."""
+    layer = shaken(slstm.layer(4, "cell", heads=2), 3, 20)
+    values = np.random.default_rng(21).normal(size=(2, 4, 3)).astype(np.float32)
+    states = layer.get_initial_state(batch_size=2)
+    ratio = np.zeros((2, 4))
+    for step in range(4):
+        gates = layer.cell.gates(values[:, step], states)
+        i, f, z, o = map(ops.convert_to_numpy, gates.values())
+        output, states = layer.cell(values[:, step], states)
+        ratio = f * ratio + i * z
+        np.testing.assert_allclose(ops.convert_to_numpy(output), o * ratio, rtol=1e-4, atol=1e-6)
+
+
+def test_the_larger_gate_of_mlstm_is_one() -> None:
+    layer = shaken(mlstm.layer(4, "cell", heads=2), 3, 22)
+    values = np.random.default_rng(23).normal(size=(2, 2, 3)).astype(np.float32)
+    _, states = layer.cell(values[:, 0], layer.get_initial_state(batch_size=2))
+    gates = {k: ops.convert_to_numpy(v) for k, v in layer.cell.gates(values[:, 1], states).items()}
+    np.testing.assert_allclose(
+        np.maximum(gates["input gate"], gates["forget gate"]), 1.0, rtol=1e-6
+    )
+    assert gates["output gate"].shape == (2, 4)
+    assert ((gates["output gate"] > 0) & (gates["output gate"] < 1)).all()
