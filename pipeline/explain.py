@@ -14,7 +14,7 @@ from models.export import network_inputs
 from models.features.sequences import raw_tensor
 from models.insight import embedding_attribution
 from models.options import LABEL, graph_module
-from pipeline.compare import described, text_features
+from pipeline.comparable import described
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
 from pipeline.workspace import WorkspaceError
@@ -46,7 +46,7 @@ def explain(experiment: Experiment, record: RunRecord, count: int) -> list[Expla
     missing = {"examples", "model_run", "transform_graph"} - set(record.artifacts)
     if missing:
         raise WorkspaceError(f"{experiment.name}: no trained model yet (`rondo run FILE` first)")
-    names = text_features(experiment)
+    names = [name for name, options in experiment.features.items() if options.kind == "text"]
     others = [name for name, options in experiment.features.items() if options.raw.is_sequence]
     if experiment.task.kind != "classify" or not names or others:
         raise WorkspaceError(
