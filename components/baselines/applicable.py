@@ -59,7 +59,7 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
     found = [_plain("majority label", rows, _majority)]
     if task.kind == "tag":
         if _tokens_of(features, task) is not None:
-            found.append(_plain("most frequent label of each token", rows, _token_labels))
+            found.append(_plain("each token's majority label", rows, _token_labels))
         beside = ("each step alone", each_step_alone(network))
     else:
         if wordy(features):
