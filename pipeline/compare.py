@@ -21,6 +21,7 @@ from components.baselines.applicable import Baseline, applicable, modules
 from components.baselines.rows import Rows
 from components.fingerprint import code_hash
 from components.train.run import VALUES
+from models.baselines.encoders import NothingToRead
 from models.own_network import Parts, build_any
 from models.spec import NetworkOptions, TrainingOptions
 from pipeline import dag, runs
@@ -43,6 +44,7 @@ class Row:
         parameters: how many it has, where that can be said.
         seconds: how long it took to train and to judge; the network: how long its Trainer ran.
         kept: whether it was made by an earlier comparison (the network: an earlier run).
+        missing: why it could not be made, if so; it has no metrics then.
     """
 
     model: str
@@ -50,6 +52,7 @@ class Row:
     parameters: int | None
     seconds: float | None
     kept: bool
+    missing: str | None = None
 
 
 Listener = Callable[[str, str], None]
@@ -129,7 +132,10 @@ def _kept_or_made(
     told(baseline.name, "")
     folder = place.folder / CHECKPOINTS / key
     started = time.perf_counter()
-    result = baseline.make(str(folder), lambda far: told(baseline.name, far))
+    try:
+        result = baseline.make(str(folder), lambda far: told(baseline.name, far))
+    except NothingToRead as error:
+        return Row(baseline.name, {}, None, None, kept=False, missing=str(error))
     seconds = round(time.perf_counter() - started, 1)
     row = Row(baseline.name, result.metrics, result.parameters, seconds, kept=False)
     everything[baseline.name] = {"key": key, "row": asdict(row)}

@@ -45,6 +45,25 @@ class Scores(NamedTuple):
     parameters: int | None = None
 
 
+class NothingToRead(ValueError):
+    """No row of a text or tokens feature has a term; the message names the feature."""
+
+
+def fitted(encoder: Any, name: str, values: Sequence[RawValue], labels: Sequence[str]) -> Any:
+    """What an encoder learns and makes of a feature's raw values, ``[rows, columns]``.
+
+    Raises:
+        NothingToRead: see there.
+    """
+    try:
+        return encoder.fit_transform(values, labels)
+    except ValueError as error:
+        # scikit-learn's vectorizers have no error of their own for it.
+        if "vocabulary" in str(error) or "no terms remain" in str(error):
+            raise NothingToRead(f"feature {name!r} has no terms to count: {error}") from error
+        raise
+
+
 def wordy(features: Mapping[str, FeatureOptions]) -> list[str]:
     """Names of the features that are text or tokens."""
     return [name for name, options in features.items() if options.kind in WORDY]

@@ -7,7 +7,7 @@ import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from models.baselines.encoders import Columns, Scores, linear_encoder, readable
+from models.baselines.encoders import Columns, Scores, fitted, linear_encoder, readable
 from models.options import FeatureOptions
 
 ROWS_FOR_RARE_TERMS = 1000
@@ -35,13 +35,15 @@ def tfidf_logistic_regression(
         the answers to ``test``; parameters are the regression's coefficients and intercepts.
 
     Raises:
-        ValueError: rows and labels differ in number, or no row has a term.
+        NothingToRead: no row of a feature has a term.
+        ValueError: rows and labels differ in number.
     """
     smallest_count = 2 if len(labels) >= ROWS_FOR_RARE_TERMS else 1
     encoded = []
     for name in readable(features):
         encoder = linear_encoder(features[name], smallest_count, largest_vocabulary)
-        encoded.append((encoder.fit_transform(train[name]), encoder.transform(test[name])))
+        ours = fitted(encoder, name, train[name], labels)
+        encoded.append((ours, encoder.transform(test[name])))
     model = LogisticRegression(C=10.0, max_iter=300)
     ours, theirs = (
         scipy.sparse.hstack(parts, format="csr") for parts in zip(*encoded, strict=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from models.baselines.encoders import Columns, Scores, readable, tree_encoder
+from models.baselines.encoders import Columns, Scores, fitted, readable, tree_encoder
 from models.options import FeatureOptions
 
 ROUNDS_A_LOOK = 5
@@ -48,7 +48,8 @@ def gradient_boosted_trees(
         the answers to ``test``, by the best rounds.
 
     Raises:
-        ValueError: rows and labels differ in number, or no row has a term.
+        NothingToRead: no row of a feature has a term.
+        ValueError: rows and labels differ in number.
     """
     matrices, categorical = _matrices(features, train, labels, (validation, test), vocabulary)
     ours, watched, asked = matrices
@@ -86,7 +87,7 @@ def _matrices(
     categorical: list[bool] = []
     for name in readable(features):
         encoder = tree_encoder(features[name], vocabulary)
-        parts[0].append(encoder.fit_transform(train[name], labels))
+        parts[0].append(fitted(encoder, name, train[name], labels))
         for part, columns in zip(parts[1:], others, strict=True):
             part.append(encoder.transform(columns[name]))
         categorical += [features[name].kind == "categorical"] * parts[0][-1].shape[1]

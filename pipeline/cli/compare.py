@@ -89,7 +89,10 @@ def show_comparison(
             status.update(escape(f"{model}  {far}".rstrip()))
 
         def made(row: "Row") -> None:
-            if not row.kept:
+            if row.missing:
+                said = f"{row.model} could not be made: {row.missing}"
+                console.print(f"[yellow]note:[/] {escape(said)}", soft_wrap=True)
+            elif not row.kept:
                 line = f" [green]✓[/] {escape(row.model)} [dim]{row.seconds:.1f} s[/]"
                 console.print(line, soft_wrap=True)
 
@@ -108,13 +111,15 @@ def comparison_table(rows: "list[Row]") -> "Table":
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("test split")
-    for name in (*rows[-1].metrics, "parameters", "seconds"):
+    # The last row is the network's, which always has them.
+    metrics = list(rows[-1].metrics)
+    for name in (*metrics, "parameters", "seconds"):
         table.add_column(escape(name), justify="right")
     table.add_column("")
     for row in rows:
         table.add_row(
             escape(row.model),
-            *(f"{value:.4f}" for value in row.metrics.values()),
+            *(f"{row.metrics[name]:.4f}" if row.metrics else "-" for name in metrics),
             "-" if row.parameters is None else f"{row.parameters:,}",
             "-" if row.seconds is None else f"{row.seconds:.1f}",
             "=" if row.kept else "",

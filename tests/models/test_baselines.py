@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from models.baselines.encoders import Columns, Scores
+from models.baselines.encoders import Columns, NothingToRead, Scores
 from models.baselines.logistic import tfidf_logistic_regression
 from models.baselines.majority import TokenLabels, label_frequencies
 from models.baselines.networks import bag_of_embeddings, each_step_alone
@@ -113,6 +113,14 @@ def test_texts_without_their_labels_are_refused() -> None:
     texts, labels = toy(60, seed=0)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         logistic(texts, labels[:-1], texts)
+
+
+def test_texts_without_any_word_are_named() -> None:
+    columns, labels = {"text": ["!", "?"] * 10}, ["a", "b"] * 10
+    with pytest.raises(NothingToRead, match="feature 'text' has no terms"):
+        tfidf_logistic_regression(TEXT, columns, labels, columns)
+    with pytest.raises(NothingToRead, match="feature 'text' has no terms"):
+        gradient_boosted_trees(TEXT, columns, labels, columns, labels, columns)
 
 
 def test_case_and_blanks_count_where_the_feature_says_so() -> None:

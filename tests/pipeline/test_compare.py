@@ -37,13 +37,15 @@ def test_a_file_is_told_from_a_name(tmp_path: Path, monkeypatch) -> None:
 def test_the_table_shows_what_there_is() -> None:
     rows = [
         named(model="a [/x]", metrics={"accuracy": 0.25}, parameters=None, seconds=None, kept=True),
+        named(model="no", metrics={}, parameters=None, seconds=None, kept=False),
         named(model="net", metrics={"accuracy": 1}, parameters=1234567, seconds=2.0, kept=False),
     ]
     console = Console(file=io.StringIO(), width=100)
     console.print(comparison_table(rows))
-    head, first, second = console.file.getvalue().splitlines()
+    head, first, none, second = console.file.getvalue().splitlines()
     assert head.split() == ["test", "split", "accuracy", "parameters", "seconds"]
     assert first.split() == ["a", "[/x]", "0.2500", "-", "-", "="]
+    assert none.split() == ["no", "-", "-", "-"]
     assert second.split() == ["net", "1.0000", "1,234,567", "2.0"]
 
 
