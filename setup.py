@@ -31,6 +31,7 @@ setup(
         "click>=8.1",
         "rich>=13",
         "scikit-learn>=1.5,<2",
+        "matplotlib>=3.8,<4",
         "uvicorn>=0.30",
     ],
     extras_require={

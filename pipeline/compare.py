@@ -1,91 +1,185 @@
-"""Simple models on the very split that the pipeline's model was judged on."""
+"""The experiment's network beside its baselines, on the very split that the network was judged on.
 
+What a baseline came to is kept until the examples, the options that it reads or the code change;
+each is kept as soon as it is made, so that an interrupted comparison goes on.
+"""
+
+import hashlib
 import json
+import os
+import shutil
 import time
-from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import keras_tuner
+
+from components.baselines.applicable import Baseline, applicable, modules
+from components.baselines.rows import Rows
 from components.fingerprint import code_hash
-from components.read import raw_examples, text_of
-from models.baselines import tfidf_logistic_regression
+from components.train.run import VALUES
+from models.baselines.encoders import NothingToRead
+from models.own_network import Parts, build_any
+from models.spec import NetworkOptions, TrainingOptions
+from pipeline import dag, runs
+from pipeline.comparable import check_comparable
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
-from pipeline.workspace import Workspace, WorkspaceError
+from pipeline.workspace import Workspace, WorkspaceError, locked
 
-KEPT = "compare.json"
-
-
-def text_features(experiment: Experiment) -> list[str]:
-    """Names of the features that hold text."""
-    return [name for name, options in experiment.features.items() if options.kind == "text"]
+KEPT, CHECKPOINTS, TABLE = "baselines.json", "baselines", "compare.json"
+NEEDED = ("examples", "transform_graph", "model_run")
 
 
-def described(experiment: Experiment) -> str:
-    """The task and the kinds of the features, for messages."""
-    kinds = sorted({options.kind for options in experiment.features.values()})
-    return f"task {experiment.task.kind} with features of kind {', '.join(kinds)}"
+@dataclass
+class Row:
+    """A line of the table.
+
+    Attributes:
+        model: its name.
+        metrics: the task's, on the test split.
+        parameters: how many it has, where that can be said.
+        seconds: how long it took to train and to judge; the network: how long its Trainer ran.
+        kept: whether it was made by an earlier comparison (the network: an earlier run).
+        missing: why it could not be made, if so; it has no metrics then.
+    """
+
+    model: str
+    metrics: dict[str, float]
+    parameters: int | None
+    seconds: float | None
+    kept: bool
+    missing: str | None = None
 
 
-def compare(experiment: Experiment, place: Workspace, record: RunRecord) -> list[dict[str, Any]]:
-    """Accuracy on the test split of the majority label, TF-IDF + logistic regression, the network.
+Listener = Callable[[str, str], None]
+"""Told the baseline that is being made, and how far it is."""
 
-    The simple models see the train split only, as the network does.  Results are kept until the
-    examples or the code change.
+
+def compare(
+    experiment: Experiment,
+    place: Workspace,
+    record: RunRecord,
+    told: Listener = lambda model, far: None,
+    made: Callable[[Row], None] = lambda row: None,
+) -> list[Row]:
+    """Makes the baselines of a run's experiment that are not kept, and judges them.
+
+    They are trained on the train split, as the network is, and stop by the validate split; their
+    metrics are the task's own statistics over the test split, as the Evaluator's are.  The table
+    is written to the run's folder as ``compare.json``.
+
+    Args:
+        experiment: as it was run.
+        place: its workspace.
+        record: of a run that was judged.
+        told: hears of each step of a baseline's training.
+        made: hears of each baseline when it is ready.
 
     Returns:
-        dicts of ``model``, ``accuracy``, and ``seconds`` where it was trained here.
+        the baselines, the simplest first, and the network last.
 
     Raises:
-        WorkspaceError: the experiment does not classify text, or no run of it was judged.
+        WorkspaceError: the task has no baselines, the run was not judged, or what it wrote is gone.
     """
-    names = text_features(experiment)
-    if experiment.task.kind != "classify" or not names:
-        raise WorkspaceError(
-            f"{experiment.name}: the simple models here classify text; this is "
-            f"{described(experiment)} (the release compared it with its task's trivial baseline)"
-        )
-    if "examples" not in record.artifacts or not record.verdict:
+    check_comparable(experiment)
+    if not record.verdict or not set(NEEDED) <= set(record.artifacts):
         raise WorkspaceError(f"{experiment.name}: no run was judged yet (`rondo run FILE` first)")
-    examples = record.artifacts["examples"]
-    key = [examples, names, code_hash(["models.baselines"])]
-    kept = place.folder / KEPT
-    rows = _kept(kept, key)
-    if rows is None:
-        rows = _train(examples, names, experiment.task.label)
-        kept.write_text(json.dumps({"key": key, "rows": rows}, indent=1), encoding="utf-8")
-    network = {"model": f"this network ({experiment.network.cell})"}
-    return [*rows, network | {"accuracy": record.verdict["metrics"]["accuracy"]}]
+    gone = [uri for uri in map(record.artifacts.get, NEEDED) if not os.path.isdir(str(uri))]
+    if gone:
+        raise WorkspaceError(
+            f"{gone[0]}: is gone, and the run's splits with it (run again: `rondo run "
+            f"{record.file}`)"
+        )
+    used = json.loads(Path(record.artifacts["model_run"], VALUES).read_text(encoding="utf-8"))
+    network = NetworkOptions.model_validate(used["network"])
+    training = TrainingOptions.model_validate(used["training"])
+    rows = Rows(
+        record.artifacts["examples"],
+        record.artifacts["transform_graph"],
+        experiment.features,
+        experiment.task,
+    )
+    table = []
+    with locked(place):
+        for baseline in applicable(rows, network, training):
+            table.append(_kept_or_made(baseline, experiment, place, record, told))
+            made(table[-1])
+    table.append(_network_row(place, record, rows, network, used["hyperparameters"]))
+    written = {
+        "experiment": experiment.name,
+        "run": record.run,
+        "split": "test",
+        "rows": [asdict(row) for row in table],
+    }
+    file = place.history / record.run / TABLE
+    file.write_text(json.dumps(written, indent=1, ensure_ascii=False), encoding="utf-8")
+    return table
 
 
-def _kept(path: Path, key: list[Any]) -> list[dict[str, Any]] | None:
-    if not path.exists():
-        return None
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return kept["rows"] if kept["key"] == key else None
-
-
-def _train(examples: str, names: list[str], label: str) -> list[dict[str, Any]]:
-    texts: dict[str, list[str]] = {}
-    labels: dict[str, list[str]] = {}
-    for split in ("train", "test"):
-        found = list(raw_examples(examples, split))
-        texts[split] = [" ".join(text_of(row, name) for name in names) for row in found]
-        labels[split] = [text_of(row, label) for row in found]
-    majority = Counter(labels["train"]).most_common(1)[0][0]
+def _kept_or_made(
+    baseline: Baseline, experiment: Experiment, place: Workspace, record: RunRecord, told: Listener
+) -> Row:
+    key = _key(baseline, experiment, record)
+    file = place.folder / KEPT
+    everything = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    kept = everything.get(baseline.name)
+    if kept is not None and kept["key"] == key:
+        return Row(**kept["row"] | {"kept": True})
+    told(baseline.name, "")
+    folder = place.folder / CHECKPOINTS / key
     started = time.perf_counter()
-    predicted = tfidf_logistic_regression(texts["train"], labels["train"], texts["test"])
+    try:
+        result = baseline.make(str(folder), lambda far: told(baseline.name, far))
+    except NothingToRead as error:
+        return Row(baseline.name, {}, None, None, kept=False, missing=str(error))
     seconds = round(time.perf_counter() - started, 1)
-    return [
-        {"model": "majority label", "accuracy": _accuracy(labels["test"], majority)},
-        {
-            "model": "TF-IDF + logistic regression",
-            "accuracy": _accuracy(labels["test"], predicted),
-            "seconds": seconds,
-        },
-    ]
+    row = Row(baseline.name, result.metrics, result.parameters, seconds, kept=False)
+    everything[baseline.name] = {"key": key, "row": asdict(row)}
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(everything, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(partial, file)
+    shutil.rmtree(folder, ignore_errors=True)
+    return row
 
 
-def _accuracy(labels: list[str], predicted: list[str] | str) -> float:
-    answers = [predicted] * len(labels) if isinstance(predicted, str) else predicted
-    return sum(a == b for a, b in zip(labels, answers, strict=True)) / len(labels)
+def _key(baseline: Baseline, experiment: Experiment, record: RunRecord) -> str:
+    """Hash of all that a baseline's answers depend on."""
+    features = {name: options.to_json() for name, options in experiment.features.items()}
+    parts: Sequence[Any] = (
+        [record.artifacts[name] for name in ("examples", "transform_graph")],
+        [features, experiment.task.to_json(), baseline.options],
+        [code_hash(modules(experiment.features, experiment.task)), version("scikit-learn")],
+    )
+    return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()[:16]
+
+
+def _network_row(
+    place: Workspace,
+    record: RunRecord,
+    rows: Rows,
+    network: NetworkOptions,
+    hyperparameters: dict[str, Any],
+) -> Row:
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(hyperparameters)
+    built = build_any(Parts(rows.features, rows.task, network, rows.learnt), hp)
+    verdict = record.verdict or {}
+    metrics = {name: verdict["metrics"][name] for name in rows.task.metric_names}
+    trained_by, seconds = _training(place, record)
+    name = network.build_model or network.cell
+    kept = trained_by != record.run
+    return Row(f"this network ({name})", metrics, built.count_params(), seconds, kept)
+
+
+def _training(place: Workspace, record: RunRecord) -> tuple[str | None, float | None]:
+    """Which run trained the network of a run, and how long its Trainer took, if that is known."""
+    for other in runs.read(place)[0]:
+        if other.artifacts.get("model_run") == record.artifacts["model_run"]:
+            for node in other.nodes:
+                if node["node"] == dag.TRAIN and node["state"] == "done":
+                    return other.run, node["seconds"]
+    return None, None

@@ -23,7 +23,7 @@ from models.insight.attribution import Attribution, integrated_gradients
 from models.insight.neighbours import embedding_matrix, nearest
 from models.options import LABEL, FeatureOptions, did_you_mean, graph_module
 from models.raw import Raw, RawValue
-from pipeline.compare import described
+from pipeline.comparable import described
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
 from pipeline.workspace import WorkspaceError

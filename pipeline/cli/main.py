@@ -11,7 +11,7 @@ COMMANDS = {
     "run": "run the pipeline; unchanged nodes are taken from earlier runs",
     "tune": "search for better network and training options, trials in parallel",
     "runs": "list runs: state, quality, time",
-    "compare": "train simple models on the same split and print one table",
+    "compare": "train the network and its baselines on the same splits, print one table",
     "explain": "predict a few test rows and show the words that decided",
     "serve": "answer TF Serving's REST predict from the newest released model",
     "predict": "JSON Lines of rows in, JSON Lines of answers out",

@@ -61,7 +61,8 @@ def test_shapes_and_operations_of_its_layers(network: keras.Model) -> None:
     width = 2 * 8 + 1 + 3
     assert head.trainable == width * 3 + 3 and head.products_row == 2 * width * 3
     # One layer, called for the first layer and twice around the second.
-    assert found["review.reverse"].activations == 4 * TIME * (3 + 4 + 8)
+    assert found["review.reverse"].activations == 4 * TIME * (3 + 8)
+    assert found["review.both.0.reversed"].activations == 4 * TIME * 4
 
 
 def test_frozen_parameters_and_what_is_no_layer() -> None:

@@ -85,10 +85,16 @@ def test_predict_reads_and_writes_json_lines(first_run: Ran, home: Path) -> None
     assert wrong.stderr.startswith("<stdin>:1: ") and "missing: text" in wrong.stderr
 
 
-def test_compare_and_explain_show_what_a_person_wants(first_run: Ran, home: Path) -> None:
-    compared = rondo("compare", "order", "--home", str(home), cwd=home)
+def test_compare_and_explain_show_what_a_person_wants(
+    first_run: Ran, experiment_file: Path, home: Path
+) -> None:
+    compared = rondo("compare", str(experiment_file), "--home", str(home), cwd=home)
     assert compared.returncode == 0, compared.stderr
+    # The network is that of the first run; its baselines stand beside it.
+    assert any("Trainer" in line and "unchanged" in line for line in compared.stdout.splitlines())
     assert "majority label" in compared.stdout and "TF-IDF" in compared.stdout
+    (line,) = (line for line in compared.stdout.splitlines() if "this network (lstm)" in line)
+    assert line.rstrip().endswith("=")
     asked = ("explain", "order", "--rows", "6", "--figures", "drawn")
     explained = rondo(*asked, "--home", str(home), cwd=home)
     assert explained.returncode == 0, explained.stderr

@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from pipeline.cli import demo
-from pipeline.cli.compare import show_comparison
 from pipeline.cli.display import show_outcome
 from pipeline.runs import RunRecord
 
@@ -64,18 +63,6 @@ def test_demo_serves_what_there_is(tmp_path: Path, capfd, monkeypatch, model) ->
     assert (f"model  {NASTY}" in text) == (model is not None)
     assert (f"rondo serve order --home {tmp_path}" in text) == (model is not None)
     assert "None" not in text
-
-
-def test_comparison_names_any_model(monkeypatch) -> None:
-    import sys
-    from types import ModuleType
-
-    module = ModuleType("pipeline.compare")
-    module.compare = lambda *_: [{"model": "this network ([/x])", "accuracy": 0.5}]
-    monkeypatch.setitem(sys.modules, "pipeline.compare", module)
-    console = Console(file=io.StringIO(), width=100)
-    show_comparison(console, None, None, None)
-    assert "this network ([/x])" in console.file.getvalue()
 
 
 def test_corpus_report_names_any_file(tmp_path: Path, monkeypatch) -> None:

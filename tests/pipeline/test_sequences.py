@@ -10,7 +10,6 @@ from support import Ran, json_lines, run_file, tagged_rows, wave_rows, write_exp
 
 from pipeline.cli.explain import command as explain
 from pipeline.cli.predict import command as predict
-from pipeline.workspace import WorkspaceError
 
 pytestmark = pytest.mark.slow
 
@@ -129,12 +128,27 @@ def test_tags_of_a_row_are_the_same_alone_in_a_batch_and_padded_over_rest(tags: 
     assert sum(right) >= 15
 
 
-def test_what_is_for_text_classification_refuses_with_a_reason(tags: Released) -> None:
+def test_tags_are_compared_with_what_forgets_and_are_the_evaluators_numbers(
+    tags: Released,
+) -> None:
     from pipeline.compare import compare
 
     ran = tags.ran
-    with pytest.raises(WorkspaceError, match=r"classify text; this is task tag .* kind tokens"):
-        compare(ran.experiment, ran.place, ran.record)
+    rows = {row.model: row for row in compare(ran.experiment, ran.place, ran.record)}
+    assert list(rows) == [
+        *("majority label", "each token's majority label", "each step alone"),
+        "this network (gru)",
+    ]
+    metrics = ran.record.verdict["metrics"]
+    for name in ("token_accuracy", "log_loss"):
+        trivial = rows["majority label"].metrics[name]
+        assert trivial == pytest.approx(metrics[f"{name}_baseline"], rel=1e-6)
+    # The label is in the token before, of which none of them knows.
+    found = [row.metrics["token_accuracy"] for row in rows.values()]
+    assert max(found[:-1]) < 0.7 < found[-1]
+    # A dense layer in place of the cell: 8 x 12 + 12; a GRU has 3 x (8 x 12 + 12 x 12 + 2 x 12).
+    alone, network = rows["each step alone"].parameters, rows["this network (gru)"].parameters
+    assert network - alone == 3 * (96 + 144 + 24) - 108
 
 
 def test_tags_and_series_are_explained_with_figures(

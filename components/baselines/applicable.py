@@ -1,0 +1,165 @@
+"""Which baselines an experiment has, and how each is made."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from components.baselines.judge import in_order, judged
+from components.baselines.rows import Rows
+from components.baselines.train import trained
+from components.progress import EpochEnd, Event, StepEnd
+from models.baselines.encoders import Scores, readable, wordy
+from models.baselines.logistic import tfidf_logistic_regression
+from models.baselines.majority import TokenLabels, label_frequencies
+from models.baselines.networks import bag_of_embeddings, each_step_alone
+from models.baselines.trees import gradient_boosted_trees
+from models.options import FeatureOptions, TaskOptions, slice_module
+from models.spec import NetworkOptions, TrainingOptions
+
+Tell = Callable[[str], None]
+
+
+class Made(NamedTuple):
+    """What came of a baseline.
+
+    Attributes:
+        metrics: the task's, on the test split.
+        parameters: how many it has, where that can be said.
+    """
+
+    metrics: dict[str, float]
+    parameters: int | None
+
+
+class Baseline(NamedTuple):
+    """A model that can stand beside the network.
+
+    Attributes:
+        name: for a person.
+        options: what its answers depend on beside the rows and the code, as JSON has it.
+        make: trains and judges it; told where checkpoints may lie and whom to tell how far it is.
+    """
+
+    name: str
+    options: dict[str, Any]
+    make: Callable[[str, Tell], Made]
+
+
+def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -> list[Baseline]:
+    """The baselines of an experiment, the simplest first.
+
+    Args:
+        rows: of an experiment whose task is one of ``TASKS``.
+        network: what its network was built with.
+        training: what its network was trained with.
+    """
+    task, features = rows.task, rows.features
+    found = [_plain("majority label", rows, _majority)]
+    if task.kind == "tag":
+        if _tokens_of(features, task) is not None:
+            found.append(_plain("each token's majority label", rows, _token_labels))
+        beside = ("each step alone", each_step_alone(network))
+    else:
+        if wordy(features):
+            found.append(_plain("TF-IDF + logistic regression", rows, _logistic))
+        if readable(features):
+            found.append(_plain("gradient-boosted trees", rows, _trees))
+        name = "bag of embeddings" if wordy(features) else "mean of the steps"
+        beside = (name, bag_of_embeddings(network))
+    has_steps = wordy(features) or any(options.raw.is_sequence for options in features.values())
+    # Where the experiment's own network is this one, it stands in the table already.
+    if has_steps and beside[1] != network:
+        found.append(_network(*beside, rows, training))
+    return found
+
+
+def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:
+    """Whose code the baselines of an experiment run."""
+    slices = [slice_module("features", options.kind) for options in features.values()]
+    graphs = sorted({*slices, slice_module("tasks", task.kind)})
+    return [__name__, "models.cells.none", *(f"{name}.graph" for name in graphs)]
+
+
+def _plain(name: str, rows: Rows, make: Callable[[Rows, Tell], Made]) -> Baseline:
+    return Baseline(name, {}, lambda folder, tell: make(rows, tell))
+
+
+def _network(name: str, network: NetworkOptions, rows: Rows, training: TrainingOptions) -> Baseline:
+    def make(folder: str, tell: Tell) -> Made:
+        answers = trained(rows, network, training, folder, lambda event: tell(_words(event)))
+        metrics = judged(rows.task, rows.label_names, rows.test.labels, answers.scores)
+        return Made(metrics, answers.parameters)
+
+    options = {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
+    return Baseline(name, options, make)
+
+
+def _words(event: Event) -> str:
+    if isinstance(event, EpochEnd):
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
+        return f"epoch {event.epoch}/{event.epochs}  {figures}"
+    if isinstance(event, StepEnd):
+        where = f"epoch {event.epoch}/{event.epochs}  step {event.step}"
+        return f"{where}  loss {event.loss:.4f}"
+    return ""
+
+
+def _majority(rows: Rows, tell: Tell) -> Made:
+    names, labels = rows.label_names, rows.train.labels
+    steps = rows.task.steps_of is not None
+    if steps:
+        labels = [label for row in labels for label in row]
+    scores = label_frequencies(labels, names)
+    answers = [np.tile(scores, (len(row), 1)) if steps else scores for row in rows.test.labels]
+    return Made(judged(rows.task, names, rows.test.labels, answers), len(names))
+
+
+def _tokens_of(
+    features: Mapping[str, FeatureOptions], task: TaskOptions
+) -> Callable[[Any], list[str]] | None:
+    """How the labelled sequence is read as tokens, if it is one of strings."""
+    options = features[str(task.steps_of)]
+    if options.raw.dtype != "string":
+        return None
+    return lambda value: options.tokens_of(value) or list(value)
+
+
+def _token_labels(rows: Rows, tell: Tell) -> Made:
+    name, tokens_of = str(rows.task.steps_of), _tokens_of(rows.features, rows.task)
+    assert tokens_of is not None
+    train = [tokens_of(value) for value in rows.train.columns[name]]
+    model = TokenLabels(train, rows.train.labels, rows.label_names)
+    scores = [model.scores(tokens_of(value)) for value in rows.test.columns[name]]
+    return Made(judged(rows.task, rows.label_names, rows.test.labels, scores), model.parameters)
+
+
+def _logistic(rows: Rows, tell: Tell) -> Made:
+    return _answered(
+        rows,
+        tfidf_logistic_regression(
+            rows.features, rows.train.columns, rows.train.labels, rows.test.columns
+        ),
+    )
+
+
+def _trees(rows: Rows, tell: Tell) -> Made:
+    return _answered(
+        rows,
+        gradient_boosted_trees(
+            rows.features,
+            rows.train.columns,
+            rows.train.labels,
+            rows.validation.columns,
+            rows.validation.labels,
+            rows.test.columns,
+            tell=lambda rounds, loss: tell(f"round {rounds}  val_loss {loss:.4f}"),
+        ),
+    )
+
+
+def _answered(rows: Rows, answers: Scores) -> Made:
+    names = rows.label_names
+    scores = list(in_order(answers.labels, answers.scores, names))
+    return Made(judged(rows.task, names, rows.test.labels, scores), answers.parameters)
