@@ -11,6 +11,8 @@ PYTEST := $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4
 VERSION := $(shell sed -n 's/^ *version="\(.*\)",/\1/p' setup.py)
 VARIANT := cpu
 IMAGE := rondo:$(VERSION)$(if $(filter-out cpu,$(VARIANT)),-$(VARIANT))
+# Has JAX, PyTorch or both, and what the tests need: keras, pytest, pytest-xdist, hypothesis, pydantic.
+BACKENDS_PYTHON := $(BIN)/python
 # Slow tests that `test-short` runs too; they share one process, which imports TFX once.
 KUBEFLOW := tests/pipeline/test_kubeflow.py
 SHORT := tests/pipeline/test_whole_pipeline.py::test_lstm_learns_word_order_and_is_released \
@@ -18,7 +20,7 @@ SHORT := tests/pipeline/test_whole_pipeline.py::test_lstm_learns_word_order_and_
 	$(KUBEFLOW)::test_data_that_are_elsewhere_are_always_read_again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-short test-current lint lock image clean
+.PHONY: help setup demo test test-fast test-short test-current test-backends lint lock image clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -57,6 +59,14 @@ test-short: $(READY) ## the fast tests, one whole pipeline, and one compiled for
 
 test-current: ## test-short on the current stack, inside Debian 13 where this machine is too old
 	@$(if $(filter current,$(STACK)),$(MAKE) --no-print-directory,tools/debian13.sh) test-short
+
+test-backends: $(READY) ## the cells on Keras's JAX and PyTorch backends, where those are installed
+	@for backend in jax torch; do \
+	  if $(BACKENDS_PYTHON) -c "import $$backend" 2>/dev/null; then \
+	    echo "Keras on $$backend"; \
+	    KERAS_BACKEND=$$backend JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} \
+	      $(BACKENDS_PYTHON) -m pytest -q tests/models/test_battery.py || exit 1; \
+	  else echo "$$backend is not installed for $(BACKENDS_PYTHON)"; fi; done
 
 lint: $(READY) ## format and lint
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }

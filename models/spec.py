@@ -69,8 +69,8 @@ class NetworkOptions(Options):
         transformer: Transformer blocks behind them.
         pooling: how the outputs over time become one vector; several are concatenated.  ``last``,
             ``mean``, ``max``; ``attention`` and ``self_attention`` weigh the steps by learnt
-            queries (one; four, side by side), ``bahdanau`` and ``luong`` by the last output.  A
-            sequence whose every step is answered is not pooled.
+            queries (one; ``heads``, side by side), ``bahdanau`` and ``luong`` by the last output.
+            A sequence whose every step is answered is not pooled.
         embedding_size: width of the embedding of text, tokens and categories; pretrained vectors
             are as wide as their file has them.
         embedding_dropout: share of embedding channels dropped for a whole sequence.

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from models.layers.sequence import check_lengths
+
 BACKWARD = ".backward."
 """In the names of the layers that ``models.network`` lets read a feature from its end."""
 
@@ -57,7 +59,11 @@ def activations(
         network: its recurrent layers over the feature are named ``FEATURE.something``.
         inputs: the network's inputs by name, batched and padded.
         feature: name of the sequence feature.
+
+    Raises:
+        ValueError: a length is not within its row.
     """
+    check_lengths(inputs[feature], inputs[f"{feature}_length"])
     layers = [
         layer
         for layer in network.layers
@@ -90,7 +96,11 @@ def attention_weights(
         network: its layers over the feature are named ``FEATURE.something``.
         inputs: the network's inputs by name, batched and padded.
         feature: name of the sequence feature.
+
+    Raises:
+        ValueError: a length is not within its row.
     """
+    check_lengths(inputs[feature], inputs[f"{feature}_length"])
     layers = [
         layer
         for layer in network.layers

@@ -7,6 +7,7 @@ each >= 1), and no result depends on what stands in the padding or on how much o
 from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -15,6 +16,40 @@ class Sequence(NamedTuple):
 
     values: keras.KerasTensor
     lengths: keras.KerasTensor
+
+
+def check_lengths(values, lengths) -> None:
+    """Looks whether lengths go with their values.  For arrays, not for a network's symbols.
+
+    Args:
+        values: ``[batch, time, ...]``.
+        lengths: ``[batch]``, whole numbers.
+
+    Raises:
+        ValueError: there is a length for another number of rows, or one that is not a whole number
+            from 1 to the steps of the values.
+    """
+    shape, found = tuple(values.shape), np.asarray(ops.convert_to_numpy(lengths))
+    if len(shape) < 2 or found.shape != shape[:1]:
+        raise ValueError(
+            f"lengths of shape {list(found.shape)} came with values of shape {list(shape)}; values "
+            "[batch, time, ...] need lengths [batch]"
+        )
+    if not np.issubdtype(found.dtype, np.integer):
+        raise ValueError(f"lengths are {found.dtype}; whole numbers (int32) are needed")
+    wrong = np.flatnonzero((found < 1) | (found > shape[1]))
+    if len(wrong):
+        row = int(wrong[0])
+        advice = (
+            "an empty sequence has no last step: give it one step of padding and length 1, or "
+            "leave the row out"
+            if found[row] < 1
+            else "pad the values on the right, or cut the length"
+        )
+        raise ValueError(
+            f"lengths[{row}] is {found[row]}, and a length is from 1 to the {shape[1]} steps of "
+            f"the values ({advice})"
+        )
 
 
 def step_mask(values, lengths):

@@ -7,7 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.layers.sequence import LastPooling, MaxPooling, MeanPooling, ReverseSequence
+from models.layers.sequence import (
+    LastPooling,
+    MaxPooling,
+    MeanPooling,
+    ReverseSequence,
+    check_lengths,
+)
 
 FAST = settings(max_examples=30, deadline=None)
 POOLINGS = {"last": LastPooling, "mean": MeanPooling, "max": MaxPooling}
@@ -134,3 +140,23 @@ def test_the_layer_is_rebuilt_from_its_configuration(layer: type[keras.layers.La
     again = keras.saving.deserialize_keras_object(written)
     assert type(again) is layer
     assert again.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "words"),
+    [
+        ([2, 4], r"lengths\[1\] is 4.*from 1 to the 3 steps.*pad the values"),
+        ([0, 1], r"lengths\[0\] is 0.*an empty sequence"),
+        ([-1, 1], r"lengths\[0\] is -1"),
+        ([1], r"shape \[1\] came with values of shape \[2, 3, 1\]"),
+        ([1.0, 2.0], "float64; whole numbers"),
+    ],
+)
+def test_lengths_that_do_not_go_with_their_values_are_refused(lengths: list, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        check_lengths(np.zeros((2, 3, 1)), np.asarray(lengths))
+
+
+def test_lengths_up_to_the_last_step_are_taken() -> None:
+    check_lengths(np.zeros((2, 3, 1)), np.asarray([1, 3]))
+    check_lengths(np.zeros((2, 3)), keras.ops.convert_to_tensor([3, 2]))
