@@ -139,8 +139,9 @@ def test_a_single_pooling_may_stand_without_brackets(read: Callable) -> None:
 
 EXPECTED = "name, data, features, task, network, training, tune, release"
 NETWORK = (
-    "cell, units, layers, bidirectional, pooling, embedding_size, embedding_dropout, shortcut, "
-    "branch_dropout, dropout"
+    "cell, units, layers, bidirectional, "
+    "timescale, heads, recurrent_dropout, residual, layer_norm, layer_dropout, convolution, "
+    "transformer, pooling, embedding_size, embedding_dropout, shortcut, branch_dropout, dropout"
 )
 POOLINGS = "last, mean, max, attention, bahdanau, luong, self_attention"
 MISTAKES: dict[str, tuple[str, str]] = {
@@ -269,8 +270,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown cell": (
         MINIMAL + "network: {cell: lsmt}\n",
-        "8: network.cell: unknown cell 'lsmt'; allowed: gru, lstm, none, or a module's "
-        "dotted path; did you mean lstm?",
+        "8: network.cell: unknown cell 'lsmt'; allowed: elman, gru, indrnn, jordan, "
+        "lstm, mlstm, none, slstm, or a module's dotted path; did you mean lstm?",
     ),
     "unknown pooling": (
         MINIMAL + "network:\n  pooling:\n    - mean\n    - lats\n",

@@ -46,7 +46,10 @@ def test_every_cell_and_reader_has_the_functions_of_the_page() -> None:
     assert "`layer(units, name)`" in section("A cell")
     for cell in cell_names():
         layer = importlib.import_module(f"models.cells.{cell}").layer
-        assert list(inspect.signature(layer).parameters) == ["units", "name"]
+        parameters = inspect.signature(layer).parameters
+        options = [p.name for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        assert list(parameters) == ["units", "name", *options]
+        assert set(options) <= {"timescale", "heads", "recurrent_dropout"}
     assert "`rows(stream, path, options)`" in section("A reader")
     for name in reader_names():
         reader = importlib.import_module(reader_module(name))

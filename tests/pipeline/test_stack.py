@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Those that state versions (in a report, a cache key, a corpus) and decide nothing by them.
 STATE_VERSIONS = {
     "pipeline/cluster.py",
+    "pipeline/compare.py",
     "pipeline/doctor.py",
     "pipeline/corpora/libraries.py",
     "components/fingerprint.py",
