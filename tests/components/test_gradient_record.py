@@ -66,6 +66,7 @@ def trained(folder: Path, model: keras.Model, epochs: int, every: int, *kill) ->
     fit(model, Data(), training, str(folder), task=TASK, log_folder=log, callbacks=kill)
 
 
+@pytest.mark.slow
 def test_the_record_goes_on_after_a_kill_and_stays_with_the_model(tmp_path: Path) -> None:
     """Every second epoch, and the first and the last in any case."""
     folder, target = tmp_path / "resume", tmp_path / "model"

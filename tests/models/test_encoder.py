@@ -57,19 +57,14 @@ def learnt(plain_learnt: Callable):
     return plain_learnt(VOCABULARIES)
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_padding_changes_no_answer_whatever_stands_around_the_cell(
-    cell: Listed, bidirectional: bool, learnt
-) -> None:
-    if bidirectional and cell.name == "none":
-        pytest.skip("nothing is read in any direction")
+def test_padding_changes_no_answer_whatever_stands_around_the_cell(cell: Listed, learnt) -> None:
     built = network(
         learnt,
         **FULL,
         cell=cell.name,
-        bidirectional=bidirectional,
-        pooling=["mean", "attention", "self_attention", "bahdanau", "luong"],
+        bidirectional=cell.name != "none",
+        pooling=["mean", "attention", "self_attention"],
         **({"recurrent_dropout": 0.2} if cell.recurrent_dropout else {}),
     )
     encoder = keras.Model(built.inputs, built.get_layer("_vector").output)

@@ -132,6 +132,7 @@ def adding_problem(rows: int, seed: int, time: int = 60) -> tuple[dict[str, np.n
     return inputs, sums.astype(np.float32)
 
 
+@pytest.mark.slow
 def test_elman_forgets_what_lstm_with_chrono_initialisation_keeps() -> None:
     """After 50 steps of the adding problem, 60 timesteps long.
 

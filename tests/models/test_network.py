@@ -29,9 +29,12 @@ FEATURES = {
 }
 TASK = Classify(kind="classify", label="sentiment")
 CELLS, POOLINGS = ("lstm", "gru", "none"), (("last",), ("mean",), ("last", "mean", "max"))
-COMBINATIONS = list(
-    itertools.product(CELLS, (False, True), (0, 1, 2), (*POOLINGS, ("max", "mean")), (False, True))
-)
+COMBINATIONS = [
+    *itertools.product(("lstm",), (False, True), (0, 1, 2), POOLINGS, (False, True)),
+    *itertools.product(
+        ("gru", "none"), (False, True), (0, 2), (("last",), ("max", "mean")), (True,)
+    ),
+]
 
 
 def possible(
