@@ -11,7 +11,7 @@ import keras
 from models.dotted import cell_module
 from models.layers.convolution import SequenceConvolution
 from models.layers.pooling import POOLINGS
-from models.layers.sequence import ReverseSequence, Sequence
+from models.layers.sequence import ReverseSequence, Sequence, ZeroPadding
 from models.layers.transformer import TransformerBlock
 from models.spec import NetworkOptions
 
@@ -109,6 +109,8 @@ def recurrent_encoding(name: str, sequence: Sequence, network: NetworkOptions) -
     """Runs the recurrent layers in each direction."""
     reverse = ReverseSequence(name=f"{name}.reverse")
     values, lengths = sequence
+    if network.layers and network.cell != "none":
+        values = ZeroPadding(name=f"{name}.zeroed")(values, lengths)
     directions: Directions = {"forward": values}
     for index in range(network.layers):
         before, directions = directions, {}

@@ -25,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.options import FeatureOptions, TaskOptions, graph_module
+from models.portable import without_cudnn
 from models.raw import Raw
 
 ABOUT = os.path.join("assets.extra", "rondo.json")
@@ -163,11 +164,12 @@ def write(
     archive.track(network)
     archive.track(transform)
     serialised = [tf.TensorSpec([None], tf.string, name="examples")]
-    archive.add_endpoint("serving_default", answer, [raw_specs])
-    archive.add_endpoint("examples", answer_examples, serialised)
-    archive.add_endpoint("transform_features", transform_features, [raw_specs])
-    archive.add_endpoint("evaluate", evaluate, serialised)
-    archive.write_out(path, verbose=False)
+    with without_cudnn(network):
+        archive.add_endpoint("serving_default", answer, [raw_specs])
+        archive.add_endpoint("examples", answer_examples, serialised)
+        archive.add_endpoint("transform_features", transform_features, [raw_specs])
+        archive.add_endpoint("evaluate", evaluate, serialised)
+        archive.write_out(path, verbose=False)
     contents = {
         "features": {name: options.raw.model_dump() for name, options in features.items()},
         "task": task.kind,

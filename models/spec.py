@@ -61,7 +61,8 @@ class NetworkOptions(Options):
             the Transformer; 4 if left out.
         recurrent_dropout: share of the hidden state's units that a training sequence goes without,
             the same ones at each step.
-        residual: adds what each recurrent layer reads to what it gives, from the second layer on.
+        residual: adds to the outputs of each recurrent layer those of the one below, in the same
+            direction, from the second layer on.
         layer_norm: normalises the outputs of each recurrent layer.
         layer_dropout: share of the outputs of a recurrent layer that the next one goes without,
             the same ones at each step.
@@ -164,7 +165,11 @@ class NetworkOptions(Options):
             if self.layers == 0 or not self._cell_takes(field):
                 cell = "layers: 0" if self.layers == 0 else f"cell: {self.cell}"
                 able = ", ".join(name for name in cell_names() if field in (_taken_by(name) or ()))
-                raise ValueError(f"{field} with {cell}, which has none (leave it out; {able} do)")
+                beside = "; so do transformer and pooling: self_attention"
+                raise ValueError(
+                    f"{field} with {cell}, which takes none (leave it out; the cells {able} take "
+                    f"it{beside if field == 'heads' else ''})"
+                )
         for field in ("residual", "layer_dropout"):
             if getattr(self, field) and self.layers < 2:
                 raise ValueError(
@@ -174,6 +179,12 @@ class NetworkOptions(Options):
         if self.layer_norm and self.layers == 0:
             raise ValueError("layer_norm with layers: 0: there is no recurrent layer to normalise")
         divided = self.transformer is not None or self._cell_takes("heads")
+        filters = self.convolution.filters if self.convolution else None
+        if not self.layers and self.transformer and filters and filters % self.head_count:
+            raise ValueError(
+                f"convolution.filters: {filters} in {self.head_count} heads of the transformer: "
+                "heads must divide filters (change one of them)"
+            )
         if self.layers and divided and self.units % self.head_count:
             raise ValueError(
                 f"units: {self.units} in {self.head_count} heads: heads must divide units "
@@ -195,7 +206,7 @@ class NetworkOptions(Options):
                     f"shortcut: true with {without}: there is no recurrent layer to go past "
                     "(set shortcut: false, or a recurrent cell)"
                 )
-            if "last" in self.pooling:
+            if "last" in self.pooling and not (self.transformer or self.convolution):
                 raise ValueError(
                     f"pooling: last with {without} would look at one step only "
                     "(use pooling: mean or max, or a recurrent cell)"

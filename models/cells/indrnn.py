@@ -35,8 +35,8 @@ class IndRNNCell(RecurrentCell):
 
     Args:
         units: width.
-        timescale: ``T`` of the bound ``2^(1/T)``, in timesteps.  Recurrent weights start evenly
-            spread between 0 and the bound.
+        timescale: ``T`` of the bound ``2^(1/T)``, in timesteps.  Recurrent weights are
+            drawn evenly between 0 and the bound.
         **kwargs: of ``keras.layers.Layer``.
 
     Raises:

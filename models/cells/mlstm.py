@@ -5,33 +5,21 @@ and ``f`` are one number a head and step (equations 19 to 27 of the paper)::
 
     C_t = f C_{t-1} + i v k'     n_t = f n_{t-1} + i k     h_t = o * C_t q / max(|n_t' q|, 1)
 
-No gate reads the state, so a step can be computed from all earlier ones at once.  ``MLSTM`` does so
-within chunks of the sequence (the paper's parallel form, appendix A.3) and carries ``C`` and ``n``
-from chunk to chunk; ``MLSTMCell`` goes step by step.  Both give the same answers.
+No gate reads the state, so a step can be computed from all earlier ones at once: so does ``MLSTM``
+(``models.layers.matrix_memory``), while ``MLSTMCell`` goes step by step.  Both answer alike.
 
 As in sLSTM, the states are kept divided by ``exp(m)``.
 """
 
-import itertools
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
 from models.layers.heads import units_of_head
+from models.layers.matrix_memory import MLSTM, NOTHING, smallest_scale, split
 from models.layers.recurrence import RecurrentCell, State
-
-NOTHING = -1e30
-"""A logarithm of zero that is still a number."""
-CHUNK = 64
-"""Steps of a chunk at most: within one, time and memory grow with its square."""
-LARGEST_LOGARITHM = 40.0
-"""Where every input gate was below ``exp(-40)``, nothing was stored, and nothing is read."""
-
-
-def smallest_scale(stabiliser):
-    """The 1 of ``max(|n' q|, 1)``, divided by ``exp(m)`` as ``n`` is."""
-    return ops.exp(ops.minimum(-stabiliser, LARGEST_LOGARITHM))
 
 
 @keras.saving.register_keras_serializable(package="rondo")
@@ -40,7 +28,8 @@ class MLSTMCell(RecurrentCell):
 
     The states are ``C`` ``[batch, heads * size * size]``, ``n`` ``[batch, units]`` and ``m``
     ``[batch, heads]``, where ``size = units / heads``.  The forget gate's biases start evenly
-    spread from 3 to 6 over the heads, or between 1 and ``timescale - 1`` steps on a log scale.
+    spread over the heads from 6 to 3 (memories that fade by half in 280 to 14 steps), or from
+    ``log(timescale - 1)`` to 0 (memories of ``timescale`` to 2 steps).
 
     Args:
         units: width.
@@ -74,10 +63,11 @@ class MLSTMCell(RecurrentCell):
         self.gate_bias = self.add_weight((2 * heads,), self._first_gate_bias, name="gate_bias")
 
     def _first_gate_bias(self, shape, dtype=None):
-        low, high = 3.0, 6.0
+        longest, shortest = 6.0, 3.0
         if self.timescale is not None:
-            low, high = 0.0, float(ops.log(self.timescale - 1.0))
-        forget = ops.linspace(low, high, self.heads, dtype=dtype)
+            longest, shortest = math.log(self.timescale - 1), 0.0
+        # The longest first: where there is one head, it has that.
+        forget = ops.linspace(longest, shortest, self.heads, dtype=dtype)
         return ops.concatenate([ops.zeros_like(forget), forget])
 
     def project(self, inputs):
@@ -92,7 +82,7 @@ class MLSTMCell(RecurrentCell):
             ``[..., heads]``.
         """
         by_head = (*ops.shape(projected)[:-1], self.heads, self.head_units)
-        *vectors, input_gate, forget_gate = _split(projected, [self.units] * 4 + [self.heads] * 2)
+        *vectors, input_gate, forget_gate = split(projected, [self.units] * 4 + [self.heads] * 2)
         query, key, value, output_gate = (ops.reshape(vector, by_head) for vector in vectors)
         forget_gate = ops.log_sigmoid(forget_gate)
         key = key * self.head_units**-0.5
@@ -145,147 +135,13 @@ class MLSTMCell(RecurrentCell):
         }
 
     def get_initial_state(self, batch_size: Any = None) -> State:
-        """Empty memories."""
+        """The states of empty memories; for their shapes see the class."""
         *zeros, stabiliser = super().get_initial_state(batch_size)
         return [*zeros, stabiliser + NOTHING]
 
     def get_config(self) -> dict[str, Any]:
         own = {"heads": self.heads, "timescale": self.timescale}
         return {**super().get_config(), **own}
-
-
-class _Chunks(keras.layers.Layer):
-    """A cell from chunk to chunk: takes what a chunk stores, gives the states before it."""
-
-    def __init__(self, cell: MLSTMCell) -> None:
-        super().__init__(dtype=cell.dtype_policy)
-        self.cell = cell
-        self.state_size = cell.state_size
-        self.output_size = sum(cell.state_size)
-        self.built = True
-
-    def call(self, inputs, states):
-        stored, keys, faded, scale = _split(inputs, _widths(self.cell))
-        memory, normaliser, stabiliser = states
-        remembered = faded + stabiliser
-        stabiliser = ops.stop_gradient(ops.maximum(remembered, scale))
-        kept, added = ops.exp(remembered - stabiliser), ops.exp(scale - stabiliser)
-        memory = self._scaled(kept, memory) + self._scaled(added, stored)
-        normaliser = self._scaled(kept, normaliser) + self._scaled(added, keys)
-        return ops.concatenate(states, axis=-1), [memory, normaliser, stabiliser]
-
-    def _scaled(self, factors, values):
-        """Values ``[batch, heads * width]`` times factors ``[batch, heads]``."""
-        heads, width = self.cell.heads, values.shape[-1]
-        values = ops.reshape(values, (-1, heads, width // heads))
-        return ops.reshape(factors[..., None] * values, (-1, width))
-
-
-@keras.saving.register_keras_serializable(package="rondo")
-class MLSTM(keras.layers.RNN):
-    """An ``MLSTMCell`` over a sequence, whole chunks of steps at once.
-
-    Call arguments: sequences ``[batch, time, features]`` and, if wanted, ``initial_state``.
-    Returns: ``[batch, time, units]``, and the last states with ``return_state``.
-
-    Args:
-        cell: the cell.
-        **kwargs: of ``keras.layers.RNN``; all outputs are returned unless it says otherwise.
-    """
-
-    def __init__(self, cell: MLSTMCell, **kwargs: Any) -> None:
-        super().__init__(cell, **{"return_sequences": True, **kwargs})
-        self.loop = keras.layers.RNN(_Chunks(cell), return_sequences=True, dtype=self.dtype_policy)
-
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        cell = self.cell
-        steps = ops.shape(sequences)[1]
-        chunks = -(-steps // CHUNK)
-        size = -(-steps // chunks)
-        if self.go_backwards:
-            sequences = ops.flip(sequences, axis=1)
-            mask = None if mask is None else ops.flip(mask, axis=1)
-        projected = cell.project(sequences)
-        nothing = self._no_step(projected)
-        if mask is not None:
-            projected = ops.where(mask[..., None], projected, nothing)
-        rows = ops.shape(projected)[0]
-        filler = ops.broadcast_to(nothing, (rows, chunks * size - steps, projected.shape[-1]))
-        projected = ops.concatenate([projected, filler], axis=1)
-        projected = ops.reshape(projected, (rows, chunks, size, projected.shape[-1]))
-        outputs, states = self._chunkwise(projected, initial_state)
-        outputs = ops.reshape(outputs, (rows, chunks * size, cell.units))[:, :steps]
-        return outputs[:, -1], outputs, states
-
-    def _no_step(self, projected):
-        """What ``project`` would give for a step that changes no state, ``[1, 1, ...]``."""
-        vectors = ops.zeros((1, 1, 4 * self.cell.units), projected.dtype)
-        gate = ops.full((1, 1, self.cell.heads), NOTHING, projected.dtype)
-        return ops.concatenate([vectors, gate, -gate], axis=-1)
-
-    def _chunkwise(self, projected, initial_state: State):
-        """Outputs and last states.
-
-        Args:
-            projected: ``[batch, chunks, size, ...]``.
-            initial_state: of the cell.
-
-        Returns:
-            ``[batch, chunks, size, units]`` and the states.
-        """
-        cell = self.cell
-        rows, chunks, size = ops.shape(projected)[:3]
-        # One axis for row, chunk and head: products and sums broadcast fastest over few axes.
-        parts = [_by_head(part) for part in cell.parts(projected)]
-        query, key, value, output_gate, input_gate, forget_gate = parts
-        faded = ops.cumsum(forget_gate, axis=-1)
-        # Step s weighs exp(faded_t + age_s) at step t, and exp(faded_end + age_s) at the end.
-        age = input_gate - faded
-        at_end = faded[:, -1:]
-        scale = ops.stop_gradient(at_end + ops.max(age, axis=-1, keepdims=True))
-        weighted = ops.exp(at_end + age - scale)[..., None] * key
-        flat = [ops.matmul(ops.swapaxes(weighted, 1, 2), value), ops.sum(weighted, axis=1)]
-        flat = [
-            ops.reshape(part, (rows, chunks, width))
-            for part, width in zip([*flat, at_end, scale], _widths(cell), strict=True)
-        ]
-        _, before, states = self.loop.inner_loop(
-            ops.concatenate(flat, axis=-1), list(initial_state), None
-        )
-        memory, normaliser, earlier = _split(before, cell.state_size)
-        memory = ops.reshape(memory, (-1, cell.head_units, cell.head_units))
-        normaliser = ops.reshape(normaliser, (-1, cell.head_units, 1))
-        earlier = ops.reshape(earlier, (-1, 1))
-        steps = ops.arange(size)
-        later = ops.cast(steps[:, None] < steps[None, :], age.dtype) * NOTHING
-        age = age[:, None, :] + later
-        peak = ops.stop_gradient(ops.maximum(ops.max(age, axis=-1), earlier))
-        weights = ops.matmul(query, ops.swapaxes(key, 1, 2)) * ops.exp(age - peak[..., None])
-        query = ops.exp(earlier - peak)[..., None] * query
-        read = ops.matmul(weights, value) + ops.matmul(query, memory)
-        total = ops.sum(weights, axis=-1, keepdims=True) + ops.matmul(query, normaliser)
-        total = ops.maximum(ops.abs(total), smallest_scale(faded + peak)[..., None])
-        outputs = ops.reshape(
-            output_gate * read / total, (rows, chunks, cell.heads, size, cell.head_units)
-        )
-        outputs = ops.swapaxes(outputs, 2, 3)
-        return ops.reshape(outputs, (rows, chunks, size, cell.units)), states
-
-
-def _by_head(part):
-    """``[batch, chunks, size, heads, ...]`` to ``[batch * chunks * heads, size, ...]``."""
-    part = ops.swapaxes(part, 2, 3)
-    return ops.reshape(part, (-1, *ops.shape(part)[3:]))
-
-
-def _widths(cell: MLSTMCell) -> list[int]:
-    """Widths of what a chunk tells: stored values, keys, how much fades, the scale of both."""
-    return [*cell.state_size, cell.heads]
-
-
-def _split(values, widths: list[int]) -> list[Any]:
-    """Parts of the last axis."""
-    return ops.split(values, list(itertools.accumulate(widths[:-1])), axis=-1)
 
 
 def layer(

@@ -36,7 +36,7 @@ class SLSTMCell(RecurrentCell):
         **kwargs: of ``keras.layers.Layer``.
 
     Raises:
-        ValueError: ``heads`` does not divide ``units``.
+        ValueError: ``heads`` does not divide ``units``, or ``timescale`` is below 3.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class SLSTMCell(RecurrentCell):
         super().__init__(units, **kwargs)
         self.heads = heads
         self.head_units = units_of_head(units, heads)
+        if timescale is not None and timescale < 3:
+            raise ValueError(f"timescale is {timescale}; it is at least 3 timesteps")
         self.timescale = timescale
         self.state_size = [units] * 4
 

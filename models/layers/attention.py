@@ -30,6 +30,11 @@ def masked_softmax(scores, lengths):
     return ops.cast(raised / ops.sum(raised, axis=-1, keepdims=True), scores.dtype)
 
 
+def _check_units(units: int | None) -> None:
+    if units is not None and units < 1:
+        raise ValueError(f"units: {units} came; at least 1 is needed (None: as wide as the values)")
+
+
 class _Attention(keras.layers.Layer):
     """What attention for a given query has in common; a subclass says keys and scores."""
 
@@ -79,6 +84,7 @@ class BahdanauAttention(_Attention):
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        _check_units(units)
         self.units = units
         self.query_projection = keras.layers.Dense(units, dtype=self.dtype_policy, name="query")
         self.key_projection = keras.layers.Dense(
@@ -94,9 +100,11 @@ class BahdanauAttention(_Attention):
         self.score_projection.build((None, None, None, self.units))
 
     def keys(self, values, lengths):
+        """Values ``[batch, time, ...]`` to ``[batch, time, units]``."""
         return self.key_projection(zero_padding(values, lengths))
 
     def scores(self, queries, keys):
+        """``[batch, queries, ...]`` and keys to ``[batch, queries, time]``."""
         asked = ops.expand_dims(self.query_projection(queries), 2)  # [batch, queries, 1, units]
         met = ops.tanh(asked + ops.expand_dims(keys, 1))  # [batch, queries, time, units]
         return ops.squeeze(self.score_projection(met), -1)
@@ -168,11 +176,12 @@ class SelfAttentionPooling(keras.layers.Layer):
         super().__init__(**kwargs)
         if heads < 1:
             raise ValueError(f"heads: {heads} came; at least 1 is needed")
+        _check_units(units)
         self.heads = heads
         self.units = units
 
     def build(self, values_shape, lengths_shape):
-        units = self.units or values_shape[-1]
+        units = values_shape[-1] if self.units is None else self.units
         self.hidden = keras.layers.Dense(
             units, activation="tanh", dtype=self.dtype_policy, name="hidden"
         )
@@ -257,10 +266,11 @@ class BahdanauPooling(_LastStatePooling):
 
     def __init__(self, units: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        _check_units(units)
         self.units = units
 
     def build(self, values_shape, lengths_shape):
-        units = self.units or values_shape[-1]
+        units = values_shape[-1] if self.units is None else self.units
         self.attention = BahdanauAttention(units, dtype=self.dtype_policy, name="attention")
         super().build(values_shape, lengths_shape)
 

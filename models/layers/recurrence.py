@@ -73,6 +73,15 @@ class RecurrentCell(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
+def check_steps(sequences: Any) -> None:
+    """Raises ValueError where ``sequences`` ``[batch, time, features]`` have no step."""
+    if sequences.shape[1] == 0:
+        raise ValueError(
+            f"sequences of shape {list(sequences.shape)} came; at least one step is needed (an "
+            "empty sequence is one step of padding, of length 1)"
+        )
+
+
 class _Step(keras.layers.Layer):
     """A cell's ``step`` as a cell: what Keras's loop over time calls.
 
@@ -131,7 +140,12 @@ class Recurrence(keras.layers.RNN):
             dtype=self.dtype_policy,
         )
 
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        check_steps(sequences)
+        return super().call(sequences, initial_state, mask, training)
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        """The last output ``[batch, units]``, all ``[batch, time, units]``, and the last states."""
         states = list(initial_state)
         if training and self.recurrent_dropout:
             kept = ops.ones_like(states[0])

@@ -65,6 +65,21 @@ def zero_padding(values, lengths):
 
 
 @keras.saving.register_keras_serializable(package="rondo")
+class ZeroPadding(keras.layers.Layer):
+    """Puts zeros in the padding, for what reads whole stretches of a sequence at once.
+
+    Call arguments: values ``[batch, time, units]``, lengths ``[batch]``.
+    Returns: ``[batch, time, units]``.
+    """
+
+    def call(self, values, lengths):
+        return zero_padding(values, lengths)
+
+    def compute_output_shape(self, values_shape, lengths_shape):
+        return values_shape
+
+
+@keras.saving.register_keras_serializable(package="rondo")
 class ReverseSequence(keras.layers.Layer):
     """Reverses each sequence within its length; the padding stays on the right.
 
@@ -107,8 +122,11 @@ class MeanPooling(keras.layers.Layer):
     """
 
     def call(self, values, lengths):
-        kept = zero_padding(values, lengths)
-        return ops.sum(kept, axis=1) / ops.cast(lengths, values.dtype)[:, None]
+        # In 16 bits a length above 256 would be rounded, and a long sum more so.
+        wide = keras.backend.result_type(values.dtype, "float32")
+        kept = ops.cast(zero_padding(values, lengths), wide)
+        mean = ops.sum(kept, axis=1) / ops.cast(lengths, wide)[:, None]
+        return ops.cast(mean, values.dtype)
 
     def compute_output_shape(self, values_shape, lengths_shape):
         return (values_shape[0], values_shape[2])

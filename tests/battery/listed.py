@@ -20,12 +20,15 @@ class Listed(NamedTuple):
         reference: see ``references``.
         options: of its ``layer``, beside units and name.
         recurrent_dropout: whether its ``layer`` takes one.
+        whole_stretches: whether it reads many steps at once, so that numbers must follow the end
+            of a sequence, whatever they are; the encoder puts zeros there.
     """
 
     name: str
     reference: Callable[[np.ndarray, references.Weights], np.ndarray]
     options: dict[str, Any] = {}
     recurrent_dropout: bool = True
+    whole_stretches: bool = False
 
     def layer(self, units: int = 4, **options: Any) -> keras.layers.Layer:
         module = importlib.import_module(f"models.cells.{self.name}")
@@ -39,7 +42,7 @@ CELLS = [
     Listed("gru", references.gru),
     Listed("indrnn", references.indrnn),
     Listed("slstm", references.slstm, {"heads": 2}),
-    Listed("mlstm", references.mlstm, {"heads": 2}, recurrent_dropout=False),
+    Listed("mlstm", references.mlstm, {"heads": 2}, recurrent_dropout=False, whole_stretches=True),
     Listed("none", references.none, recurrent_dropout=False),
 ]
 RECURRENT = [cell for cell in CELLS if cell.name != "none"]
@@ -76,8 +79,9 @@ def by_name(layer: keras.layers.Layer) -> references.Weights:
 
 @st.composite
 def batches(draw: st.DrawFn) -> np.ndarray:
-    """Values ``[batch, time, 3]``; lengths and batches of one are among them."""
+    """Values ``[batch, time, features]``; batches, lengths and features of one are among them."""
     batch, time = draw(st.sampled_from([1, 3])), draw(st.sampled_from([1, 2, 7]))
+    features = draw(st.sampled_from([1, 3]))
     scale = draw(st.sampled_from([0.1, 1.0, 3.0]))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return random.normal(0.0, scale, (batch, time, 3)).astype(np.float32)
+    return random.normal(0.0, scale, (batch, time, features)).astype(np.float32)

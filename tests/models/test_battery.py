@@ -3,7 +3,7 @@
 ``make test-backends`` runs this file on JAX and PyTorch too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from models.cells import mlstm, slstm
+from models.layers import matrix_memory
 
 BACKEND = keras.backend.backend()
 # JAX and PyTorch compile or run each shape anew, step by step.
@@ -40,7 +41,7 @@ seeds = st.integers(0, 2**32 - 1)
 def short_chunks() -> Iterator[None]:
     """mLSTM works by chunks of four steps, so that short sequences have several."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mlstm, "CHUNK", 4)
+        patch.setattr(matrix_memory, "CHUNK", 4)
         yield
 
 
@@ -56,17 +57,18 @@ def test_every_cell_of_the_library_is_listed() -> None:
 
 @each_cell
 @DRAWN
-@given(values=batches(), seed=seeds)
+@given(values=batches(), seed=seeds, units=st.sampled_from([2, 6]))
 def test_the_layer_equals_the_equations_step_by_step(
-    cell: Listed, values: np.ndarray, seed: int
+    cell: Listed, values: np.ndarray, seed: int, units: int
 ) -> None:
-    layer = shaken(cell.layer(), 3, seed)
+    features = values.shape[-1]
+    layer = shaken(cell.layer(units), features, seed)
     expected = np.stack([cell.reference(row, by_name(layer)) for row in values.astype(np.float64)])
     scale = np.abs(expected).max()
     np.testing.assert_allclose(answer(layer, values), expected, rtol=1e-5, atol=2e-5 * scale)
     if FINEST == "float64":
         with policy(FINEST):
-            layer = shaken(cell.layer(), 3, seed)
+            layer = shaken(cell.layer(units), features, seed)
         expected = [cell.reference(row, by_name(layer)) for row in values.astype(np.float64)]
         np.testing.assert_allclose(answer(layer, values), expected, rtol=1e-5, atol=1e-9)
 
@@ -77,7 +79,7 @@ def test_the_layer_equals_the_equations_step_by_step(
 def test_stepping_with_carried_state_equals_the_whole_sequence(
     cell: Listed, values: np.ndarray, seed: int
 ) -> None:
-    layer = shaken(cell.layer(), 3, seed)
+    layer = shaken(cell.layer(), values.shape[-1], seed)
     whole = answer(layer, values)
     states = layer.get_initial_state(batch_size=len(values))
     outputs = []
@@ -119,20 +121,27 @@ def test_keras_runs_the_cell_by_itself(cell: Listed) -> None:
 @given(
     values=batches(),
     seed=seeds,
-    garbage=st.sampled_from([0.0, -7.5, 9999.0]),
-    more=st.sampled_from([1, 12]),
+    garbage=st.sampled_from([0.0, -7.5, 9999.0, np.nan]),
+    more=st.sampled_from([0, 12]),
+    data=st.data(),
 )
 def test_neither_content_nor_amount_of_padding_changes_a_step(
-    cell: Listed, values: np.ndarray, seed: int, garbage: float, more: int
+    cell: Listed, values: np.ndarray, seed: int, garbage: float, more: int, data: st.DataObject
 ) -> None:
-    layer = shaken(cell.layer(), 3, seed)
-    alone = answer(layer, values)
-    longer = np.pad(values, [(0, 0), (0, more), (0, 0)], constant_values=garbage)
-    together = answer(layer, np.concatenate([longer, longer[:1] * 2.0]))
-    scale = np.abs(alone).max()
-    np.testing.assert_allclose(
-        together[: len(values), : values.shape[1]], alone, rtol=1e-5, atol=1e-5 * scale
-    )
+    """Rows of lengths of their own together, beside each row alone."""
+    if cell.whole_stretches and np.isnan(garbage):
+        garbage = 0.0
+    batch, time, features = values.shape
+    lengths = [data.draw(st.integers(1, time)) for _ in range(batch)]
+    layer = shaken(cell.layer(), features, seed)
+    padded = np.full((batch, time + more, features), garbage, np.float32)
+    for row, length in enumerate(lengths):
+        padded[row, :length] = values[row, :length]
+    together = answer(layer, padded)
+    for row, length in enumerate(lengths):
+        alone = answer(layer, values[row : row + 1, :length])[0]
+        scale = np.abs(alone).max()
+        np.testing.assert_allclose(together[row, :length], alone, rtol=1e-5, atol=1e-5 * scale)
 
 
 @each_cell
@@ -233,7 +242,7 @@ def test_the_layer_is_rebuilt_from_its_configuration(cell: Listed) -> None:
 def test_mlstm_in_parallel_equals_its_steps_whatever_the_chunks(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mlstm, "CHUNK", chunk)
+    monkeypatch.setattr(matrix_memory, "CHUNK", chunk)
     layer = shaken(mlstm.layer(8, "cell", heads=2), 3, 16)
     values = np.random.default_rng(17).normal(0.0, 3.0, (2, 30, 3)).astype(np.float32)
     stepwise = keras.layers.RNN(layer.cell, return_sequences=True)
@@ -276,3 +285,46 @@ def test_the_larger_gate_of_mlstm_is_one() -> None:
     )
     assert gates["output gate"].shape == (2, 4)
     assert ((gates["output gate"] > 0) & (gates["output gate"] < 1)).all()
+
+
+@pytest.mark.parametrize("name", ["slstm", "mlstm"])
+def test_memories_start_as_long_as_the_timescale_says(name: str) -> None:
+    """A gate of ``sigmoid(log(t - 1))`` keeps the share ``1 - 1/t`` of a step."""
+    module = {"slstm": slstm, "mlstm": mlstm}[name]
+    for heads in (1, 4):
+        layer = module.layer(8, "cell", heads=heads, timescale=400)
+        layer.build((None, None, 3))
+        if name == "mlstm":
+            forget = by_name(layer)["gate_bias"][heads:]
+            assert forget.max() == pytest.approx(np.log(399))
+        else:
+            gates = by_name(layer)["bias"].reshape(heads, 4, -1)
+            forget = gates[:, 1].reshape(-1)
+            np.testing.assert_allclose(gates[:, 0].reshape(-1), -forget)
+            np.testing.assert_array_equal(gates[:, 2:], 0.0)
+        assert (forget >= 0.0).all() and (forget <= np.log(399) + 1e-6).all()
+        plain = module.layer(8, "cell", heads=heads)
+        plain.build((None, None, 3))
+        weights = by_name(plain)
+        found = (
+            weights["gate_bias"][heads:]
+            if name == "mlstm"
+            else weights["bias"].reshape(heads, 4, -1)[:, 1]
+        )
+        assert found.max() == pytest.approx(6.0)
+        with pytest.raises(ValueError, match="timescale is 2; it is at least 3"):
+            module.layer(8, "cell", timescale=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda layer: layer(np.zeros((1, 0, 3))), "at least one step"),
+        (lambda layer: layer(np.zeros((1, 2, 3)), mask=np.ones((1, 2), bool)), "a mask came"),
+        (lambda layer: matrix_memory.MLSTM(layer.cell, go_backwards=True), "go_backwards came"),
+    ],
+    ids=["no step", "mask", "option"],
+)
+def test_what_mlstm_cannot_do_is_refused(call: Callable, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        call(mlstm.layer(4, "cell"))

@@ -151,8 +151,15 @@ def test_dropout_between_layers_is_the_same_at_each_step(learnt) -> None:
         ({"cell": "lsmt"}, ["unknown cell 'lsmt'", "allowed: elman", "lstm"]),
         ({"units": 0}, ["units", "greater than or equal to 1"]),
         ({"cell": "elman", "timescale": 100}, ["timescale with cell: elman", "lstm"]),
-        ({"cell": "mlstm", "recurrent_dropout": 0.1}, ["recurrent_dropout with cell: mlstm"]),
-        ({"heads": 2}, ["heads with cell: lstm", "slstm"]),
+        (
+            {"cell": "mlstm", "recurrent_dropout": 0.1},
+            ["with cell: mlstm, which takes none", "lstm"],
+        ),
+        ({"heads": 2}, ["heads with cell: lstm", "slstm", "so do transformer"]),
+        (
+            {"layers": 0, "transformer": {}, "convolution": {"filters": 6}},
+            ["convolution.filters: 6 in 4 heads"],
+        ),
         ({"cell": "slstm", "units": 6}, ["units: 6 in 4 heads", "change one"]),
         ({"transformer": {}, "units": 6}, ["units: 6 in 4 heads"]),
         ({"residual": True}, ["residual stands between recurrent layers, and layers is 1"]),

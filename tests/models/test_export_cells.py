@@ -15,14 +15,28 @@ from battery.listed import CELLS, shaken
 from tensorflow.core.protobuf import saved_model_pb2
 
 from models import export
+from models.encoder import pooled_encoding
 from models.features.series import Options as Series
-from models.layers.sequence import LastPooling
+from models.layers.sequence import LastPooling, Sequence, ZeroPadding
 from models.options import graph_module
+from models.spec import NetworkOptions
 from models.tasks.classify import Options as Classify
 
-LABELS = ["a", "b"]
+LABELS = list("abcdefghij")
 FEATURES = {"wave": Series(kind="series", depth=3, normalise=False)}
 TASK = Classify(kind="classify", label="kind")
+AROUND = NetworkOptions(
+    units=4,
+    layers=2,
+    bidirectional=True,
+    heads=2,
+    residual=True,
+    layer_norm=True,
+    convolution={"filters": 4},
+    transformer={},
+    pooling=("last", "mean", "max", "attention", "self_attention", "bahdanau", "luong"),
+)
+"""All that stands around a cell."""
 LENGTHS = [7, 1, 4]
 
 # What the runtime of TensorFlow Serving has built in, as far as these models need it.
@@ -61,16 +75,22 @@ def exported(tmp_path_factory: pytest.TempPathFactory, plain_learnt: Callable):
     """The folder, and the network that was exported to it."""
     learnt = plain_learnt({"label": LABELS})
     inputs = graph_module("features", "series").keras_inputs(FEATURES["wave"], "wave")
+    sequence = Sequence(inputs["wave"], inputs["wave_length"])
     last = LastPooling(name="last")
-    vectors = []
+    vectors = pooled_encoding("wave", sequence, AROUND)
     for seed, cell in enumerate(CELLS):
         layer = shaken(cell.layer(), 3, seed)
         # The layers of the battery share a name, which a network's may not.
         layer.name = cell.name
-        vectors.append(last(layer(inputs["wave"]), inputs["wave_length"]))
+        values = ZeroPadding(name=f"{cell.name}.zeroed")(*sequence)
+        vectors.append(last(layer(values), inputs["wave_length"]))
     vector = keras.layers.Concatenate(name="vectors")(vectors)
     output = graph_module("tasks", "classify").head(TASK, vector, learnt)
     network = keras.Model(inputs, output)
+    # Small weights, so that no score hides what changed in one of the vectors.
+    head = network.get_layer("classify.scores")
+    random = np.random.default_rng(24)
+    head.set_weights([random.normal(0.0, 0.1, w.shape) for w in head.get_weights()])
     folder = tmp_path_factory.mktemp("cells")
     export.write(
         str(folder), network, FEATURES, TASK, LABELS, np.array([0.5, 0.5]), Transform(), {}
@@ -94,13 +114,24 @@ def test_padding_never_changes_what_the_export_answers(exported, waves: np.ndarr
     folder, network = exported
     loaded = tf.saved_model.load(str(folder))
     together = scores(loaded, waves, LENGTHS)
-    longer = np.pad(waves, [(0, 0), (0, 80), (0, 0)], constant_values=-9999.0)
-    np.testing.assert_allclose(scores(loaded, longer, LENGTHS), together, rtol=1e-4)
+    longer = np.pad(waves, [(0, 0), (0, 80), (0, 0)], constant_values=np.nan)
+    np.testing.assert_allclose(scores(loaded, longer, LENGTHS), together, rtol=1e-5, atol=1e-6)
     for row, length in enumerate(LENGTHS):
         alone = waves[row : row + 1, :length]
-        np.testing.assert_allclose(scores(loaded, alone, [length])[0], together[row], rtol=1e-4)
+        np.testing.assert_allclose(
+            scores(loaded, alone, [length])[0], together[row], rtol=1e-5, atol=1e-6
+        )
     inputs = {"wave": waves, "wave_length": np.asarray(LENGTHS, np.int32)}
-    np.testing.assert_allclose(np.asarray(network(inputs)), together, rtol=1e-4)
+    np.testing.assert_allclose(np.asarray(network(inputs)), together, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_saved_network_gives_the_same_answers(exported, waves: np.ndarray, tmp_path) -> None:
+    _, network = exported
+    network.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    inputs = {"wave": waves, "wave_length": np.asarray(LENGTHS, np.int32)}
+    np.testing.assert_array_equal(np.asarray(again(inputs)), np.asarray(network(inputs)))
 
 
 @pytest.mark.slow
@@ -130,4 +161,4 @@ def test_both_loaders_read_it_in_a_process_that_knows_only_tensorflow(
     inputs = {"wave": waves, "wave_length": np.asarray(LENGTHS, np.int32)}
     expected = np.asarray(network(inputs))
     for answer in json.loads(done.stdout.strip().splitlines()[-1]):
-        np.testing.assert_allclose(answer, expected, rtol=1e-4)
+        np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
