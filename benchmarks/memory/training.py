@@ -58,21 +58,23 @@ class Result:
 def network(case: Case, task: Task, features: int) -> keras.Model:
     """``[batch, time, features]`` to the task's answer: at each step, or at the last.
 
-    An IndRNN's last layer starts with recurrent weights near 1, ``2^(-1/T)`` to ``2^(1/T)``, so
-    that all its units remember for ``T`` steps (Li et al. 2018, section 3.2).
+    An IndRNN's last layer starts with recurrent weights from ``2^(-1/T)`` to ``2^(1/T)``, so that
+    all its units remember for ``T`` steps (Li et al. 2018, section 4.1).
     """
     cell = importlib.import_module(f"models.cells.{case.cell}")
     options = {} if case.timescale is None else {"timescale": case.timescale}
+    layers = [
+        cell.layer(case.units, f"{case.cell}_{number}", **options) for number in range(case.layers)
+    ]
     hidden = inputs = keras.Input((None, features))
-    for number in range(case.layers):
-        layer = cell.layer(case.units, f"{case.cell}_{number}", **options)
+    for layer in layers:
         hidden = layer(hidden)
         if case.dropout:
             hidden = keras.layers.Dropout(case.dropout)(hidden)
     if case.cell == "indrnn":
-        bound = layer.cell.bound
-        weights = keras.random.uniform((case.units,), 1.0 / bound, bound)
-        layer.cell.recurrent_weight.assign(weights)
+        last = layers[-1].cell
+        near_one = keras.random.uniform((case.units,), 1.0 / last.bound, last.bound)
+        last.recurrent_weight.assign(near_one)
     answers = keras.layers.Dense(task.classes or 1, name="answer")
     return keras.Model(inputs, answers(hidden if task.judged else hidden[:, -1]))
 
