@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memory import mnist
-from memory.cases import Case, chosen
+from memory.cases import Case, chosen, most_minutes
 from memory.records import COLUMNS, Records, cells, machine, markdown
 from memory.runner import run
 from rich.console import Console
@@ -112,9 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
     known = [] if wanted.again else [c for c in cases if records.of(c, wanted.seed)]
     to_run = [case for case in cases if case not in known]
     if known:
-        screen.say(f"{len(known)} of {len(cases)} cases are in {records.file}; --again repeats")
-    minutes = sum(case.minutes for case in to_run) / wanted.processes
-    screen.say(f"{len(to_run)} cases, {minutes:.0f} minutes at most on idle cores")
+        screen.say(f"{len(known)} of {len(cases)} in {records.file} already; --again repeats them")
+    minutes = most_minutes(to_run, wanted.processes)
+    screen.say(f"cases to run: {len(to_run)}, in {minutes:.0f} minutes at most on idle cores")
     where = machine(os.cpu_count() or 1, wanted.processes)
     status = 0
     try:

@@ -86,9 +86,10 @@ def _start(case: Case, seed: int, mnist: Path) -> _Running:
 
 def _one(case: Case, seed: int, mnist: Path, messages: Connection) -> None:
     """The process of a case: trains it and sends its row."""
-    # Before TensorFlow is imported: one thread, so that cases do not share each other's cores.
+    # Before TensorFlow is imported: one thread, so that cases do not share each other's cores, and
+    # none of its lines about missing GPUs between those of progress.
     os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from memory.training import train
 
