@@ -1,0 +1,1 @@
+"""Tasks that only a network with memory solves, and the machinery that runs them."""
