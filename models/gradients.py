@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops, tree
 
-from models.calls import Call, calls
+from models.calls import Call, Walk, walk
 
 LENGTH_SUFFIX = "_length"
 
@@ -108,10 +108,10 @@ class GradientByLag:
     def __init__(self, network: keras.Model, lags: int):
         self._network = network
         self._lags = lags
-        made_of = calls(network)
-        recurrent = [call for call in made_of if isinstance(call.layer, keras.layers.RNN)]
+        walked = walk(network)
+        recurrent = [call for call in walked.calls if isinstance(call.layer, keras.layers.RNN)]
         if not recurrent:
-            names = ", ".join(call.layer.name for call in made_of)
+            names = ", ".join(call.layer.name for call in walked.calls)
             raise ValueError(
                 "the network has no recurrent layer whose gradient could be taken; it calls "
                 f"{names or 'its layers by code of its own, which cannot be looked into'}"
@@ -124,7 +124,7 @@ class GradientByLag:
                     "calls more than once or runs backwards; reverse the sequence in front of it "
                     "(models.layers.sequence.ReverseSequence), and use a layer a call"
                 )
-        self._paths = {call.layer.name: self._cut(call) for call in recurrent}
+        self._paths = {call.layer.name: self._cut(walked, call) for call in recurrent}
         self._gradients = {
             name: tf.function(lambda inputs, labels, path=path: self._run(path, inputs, labels))
             for name, path in self._paths.items()
@@ -152,15 +152,15 @@ class GradientByLag:
             )
         return found
 
-    def _cut(self, call: Call) -> _Path:
-        network, layer, (values, *_) = self._network, call.layer, call.inputs
+    def _cut(self, walked: Walk, call: Call) -> _Path:
+        layer, (values, *_) = call.layer, call.inputs
         cell = _PerturbedCell(layer.cell, values.shape[-1])
         return _Path(
-            keras.Model(network.inputs, values),
+            keras.Model(walked.inputs, values),
             cell,
             keras.layers.RNN(cell, return_sequences=layer.return_sequences),
-            keras.Model([call.outputs[0], *network.inputs], network.outputs),
-            _length_of(layer.name, [tensor.name for tensor in network.inputs]),
+            keras.Model([call.outputs[0], *walked.inputs], walked.outputs),
+            _length_of(layer.name, [tensor.name for tensor in walked.inputs]),
         )
 
     def _run(self, path: _Path, inputs: list[tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
