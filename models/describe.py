@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from models.calls import Call, Walk, walk
 from models.flops import Count, call_count
 
 FLOAT_BYTES = 4
 """Of a number that a layer computes; networks compute in float32."""
 
 
-class Call(NamedTuple):
+class CountedCall(NamedTuple):
     """One call of a layer; a layer that is called twice has two.
 
     Attributes:
@@ -90,99 +91,68 @@ class LayerNumbers(NamedTuple):
     activations: int
 
 
-def calls(network: keras.Model, lengths: Mapping[str, int] | None = None) -> list[Call]:
-    """Walks a network; what a call reads stands before it.
+def counted_calls(
+    network: keras.Model, lengths: Mapping[str, int] | None = None
+) -> list[CountedCall]:
+    """Walks a network, its inputs first; what a call reads stands before it.
 
     Args:
         network: a functional or sequential model, built.
         lengths: time steps of a row, by name of the input; without, nothing is counted.
     """
-    # Made anew, so that it is functional and not compiled, which cloning would do again.
-    network = keras.Model(network.inputs, network.outputs)
-    free = _walk(network, None)
-    fixed = free if lengths is None else _walk(network, lengths)
+    free = _with_inputs(walk(network))
+    fixed = free if lengths is None else _with_inputs(walk(network, lengths))
+    places: dict[int, int] = {}
     found = []
-    for (layer, args, kwargs, sources, result), (_, at, named, _, sized) in zip(
-        free, fixed, strict=True
-    ):
-        shapes, given = _shapes(result), _shapes((args, kwargs))
-        fixed_shapes, fixed_given = _shapes(sized), _shapes((at, named))
-        pairs = zip([*given, *shapes], [*fixed_given, *fixed_shapes], strict=True)
+    for place, (call, sized) in enumerate(zip(free, fixed, strict=True)):
+        sources = dict.fromkeys(places[id(tensor)] for tensor in call.inputs)
+        places |= {id(tensor): place for tensor in call.outputs}
+        shapes, fixed_shapes = _shapes(call.outputs), _shapes(sized.outputs)
+        pairs = zip(
+            [*_shapes(call.inputs), *shapes], [*_shapes(sized.inputs), *fixed_shapes], strict=True
+        )
         times = [
             size[1]
             for shape, size in pairs
             if len(shape) > 1 and shape[1] is None and lengths is not None
         ]
-        is_counted = lengths is not None and not isinstance(layer, keras.layers.InputLayer)
+        is_counted = lengths is not None and not isinstance(call.layer, keras.layers.InputLayer)
         found.append(
-            Call(
-                layer.name,
-                layer,
-                sources,
+            CountedCall(
+                call.layer.name,
+                call.layer,
+                tuple(sources),
                 shapes[0],
                 max(times, default=None),
                 0 if lengths is None else sum(math.prod(shape) for shape in fixed_shapes),
-                call_count(layer, at, named) if is_counted else Count(),
+                call_count(call.layer, sized.args, sized.kwargs) if is_counted else Count(),
             )
         )
     return found
 
 
-def _walk(network: keras.Model, lengths: Mapping[str, int] | None) -> list[Any]:
-    """Calls of a network on inputs of one row of some lengths, or else on free ones.
-
-    Returns:
-        ``(layer, args, kwargs, sources, result)`` of each call.
-    """
-    walked: list[Any] = []
-    places: dict[int, int] = {}
-
-    def given(tensor: keras.KerasTensor) -> keras.KerasTensor:
-        shape = tuple(tensor.shape)
-        if lengths is not None:
-            length = lengths.get(tensor.name, max(lengths.values(), default=1))
-            shape = (1, *(length if size is None else size for size in shape[1:]))
-        return keras.Input(batch_shape=shape, dtype=tensor.dtype, name=tensor.name)
-
-    def keep(layer: Any, args: Any, kwargs: Any, result: Any) -> Any:
-        read = [places[id(tensor)] for tensor in _tensors((args, kwargs))]
-        for tensor in _tensors(result):
-            places[id(tensor)] = len(walked)
-        walked.append((layer, args, kwargs, tuple(dict.fromkeys(read)), result))
-        return result
-
-    tensors = [given(tensor) for tensor in network.inputs]
-    for tensor in tensors:
-        keep(keras.layers.InputLayer(batch_shape=tensor.shape, name=tensor.name), (), {}, tensor)
-    keras.models.clone_model(
-        network,
-        input_tensors=tensors,
-        clone_function=lambda layer: layer,
-        call_function=lambda layer, *args, **kwargs: keep(
-            layer, args, kwargs, layer(*args, **kwargs)
-        ),
-    )
-    return walked
+def _with_inputs(walked: Walk) -> list[Call]:
+    inputs = [
+        Call(keras.layers.InputLayer(batch_shape=tensor.shape, name=tensor.name), (), {}, tensor)
+        for tensor in walked.inputs
+    ]
+    return [*inputs, *walked.calls]
 
 
-def _tensors(structure: Any) -> list[keras.KerasTensor]:
-    return [each for each in keras.tree.flatten(structure) if isinstance(each, keras.KerasTensor)]
+def _shapes(tensors: list[keras.KerasTensor]) -> list[tuple[int | None, ...]]:
+    return [tuple(tensor.shape) for tensor in tensors]
 
 
-def _shapes(structure: Any) -> list[tuple[int | None, ...]]:
-    return [tuple(tensor.shape) for tensor in _tensors(structure)]
-
-
-def layer_numbers(found: list[Call]) -> list[LayerNumbers]:
+def layer_numbers(found: list[CountedCall]) -> list[LayerNumbers]:
     """The numbers of each layer, in the order in which they are first called; no inputs."""
-    grouped: dict[int, list[Call]] = {}
+    grouped: dict[int, list[CountedCall]] = {}
     for call in found:
         if not call.is_input:
             grouped.setdefault(id(call.layer), []).append(call)
     return [_numbers(group) for group in grouped.values()]
 
 
-def _numbers(group: list[Call]) -> LayerNumbers:
+def _numbers(group: list[CountedCall]) -> LayerNumbers:
     first = group[0]
     total = Count()
     for call in group:

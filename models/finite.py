@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.calls import calls
+from models.calls import walk
 
 
 class Culprit(NamedTuple):
@@ -74,10 +74,11 @@ def _activations(
     network: keras.Model, inputs: Mapping[str, tf.Tensor]
 ) -> list[tuple[str, tf.Tensor]]:
     """What each layer gives, by its name, from the inputs up."""
-    outputs = [(call.layer.name, output) for call in calls(network) for output in call.outputs]
+    walked = walk(network)
+    outputs = [(call.layer.name, output) for call in walked.calls for output in call.outputs]
     if not outputs:
         return []
-    looking = keras.Model(network.inputs, [output for _, output in outputs])
+    looking = keras.Model(walked.inputs, [output for _, output in outputs])
     found = looking([inputs[tensor.name] for tensor in network.inputs], training=True)
     return list(zip([name for name, _ in outputs], keras.tree.flatten(found), strict=True))
 

@@ -146,7 +146,9 @@ class _Scope:
         if node.op in CALLS:
             scope, outputs = self._inner(node, "f", node.input)
             return scope.count(outputs)
-        if node.op.startswith(FREE) or tf.as_dtype(node.attr["T"].type) not in FLOATS:
+        # What is of one type only, such as LogicalAnd, does not say it: none of these is of floats.
+        of_floats = "T" in node.attr and tf.as_dtype(node.attr["T"].type) in FLOATS
+        if node.op.startswith(FREE) or not of_floats:
             return Count()
         return self._operation_count(node)
 

@@ -1,7 +1,7 @@
 """The picture of the gradient by lag: a line an epoch, logarithmic, a panel a recurrent layer."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,7 @@ from matplotlib.figure import Figure
 MOST_LINES = 6
 
 
-def draw(
-    records: Mapping[str, Mapping[str, Mapping[str, Sequence[Any]]]], what: str = "hidden"
-) -> Figure:
+def draw(records: Mapping[str, Mapping[str, Mapping[str, Any]]], what: str = "hidden") -> Figure:
     """Norms by lag.
 
     Args:
@@ -41,7 +39,10 @@ def draw(
         panel.set_yscale("log")
         panel.set_title(layer)
         panel.set_xlabel("lag (timesteps before the last)")
-        symbol = "h" if what == "hidden" else "state"
+        taken = dict.fromkeys(
+            records[line][layer]["of"] for line in lines if layer in records[line]
+        )
+        symbol = " or ".join(taken) if what == "hidden" else "state"
         panel.set_ylabel(
             f"norm of d loss / d {symbol}, mean over rows\n(loss per unit of {symbol})"
         )

@@ -16,21 +16,25 @@ import numpy as np
 import tensorflow as tf
 from keras import ops, tree
 
-from models.calls import Call, calls
+from models.calls import Call, Walk, walk
 
 LENGTH_SUFFIX = "_length"
+H, FIRST_STATE = "h", "first state"
 
 
 class LagNorms(NamedTuple):
     """Norms of a layer, by lag, 0 for the last step within a row's length.
 
     Attributes:
-        hidden: mean over rows of the norm of d loss / d h, float64 ``[lags + 1]``; h is the state
-            that the cell also gives out or, where it gives out none of them, its first.
+        of: ``h``, the state that the cell also gives out, or, where it gives out none of them,
+            ``first state``, such as the matrix of an mLSTM.
+        hidden: mean over rows of the norm of d loss / d ``of``, float64 ``[lags + 1]``.
         state: likewise of the whole state side by side, such as an LSTM's h and c.
-        rows: int64 ``[lags + 1]``, rows longer than the lag; the norms are NaN without any.
+        rows: int64 ``[lags + 1]``, rows longer than the lag; the norms are NaN without any, and at
+            lag 0 of a cell that gives out none of its states: nothing reads its last one.
     """
 
+    of: str
     hidden: np.ndarray
     state: np.ndarray
     rows: np.ndarray
@@ -40,7 +44,8 @@ class _PerturbedCell(keras.layers.Layer):
     """A cell whose new states get a perturbation added, which stands beside its input.
 
     Call arguments: ``[batch, features + width]`` and the cell's states, where ``width`` is the
-    number of values in all states of a row.
+    number of values in all states of a row.  ``hidden`` is the place of the state that the cell
+    also gives out, None if it gives out none; known when it was called.
     """
 
     def __init__(self, cell: keras.layers.Layer, features: int):
@@ -48,7 +53,7 @@ class _PerturbedCell(keras.layers.Layer):
         self.cell = cell
         self.state_size = cell.state_size
         self.output_size = getattr(cell, "output_size", None)
-        self.hidden = 0
+        self.hidden: int | None = None
         self._features = features
         states = tree.flatten(self.get_initial_state(batch_size=1))
         self._shapes = [tuple(state.shape[1:]) for state in states]
@@ -77,7 +82,7 @@ class _PerturbedCell(keras.layers.Layer):
             moved.append(state + ops.cast(added, state.dtype))
             if state is output:
                 self.hidden = index
-        if any(state is output for state in tree.flatten(new)):
+        if self.hidden is not None:
             output = moved[self.hidden]
         return output, tree.pack_sequence_as(new, moved)
 
@@ -108,10 +113,10 @@ class GradientByLag:
     def __init__(self, network: keras.Model, lags: int):
         self._network = network
         self._lags = lags
-        made_of = calls(network)
-        recurrent = [call for call in made_of if isinstance(call.layer, keras.layers.RNN)]
+        walked = walk(network)
+        recurrent = [call for call in walked.calls if isinstance(call.layer, keras.layers.RNN)]
         if not recurrent:
-            names = ", ".join(call.layer.name for call in made_of)
+            names = ", ".join(call.layer.name for call in walked.calls)
             raise ValueError(
                 "the network has no recurrent layer whose gradient could be taken; it calls "
                 f"{names or 'its layers by code of its own, which cannot be looked into'}"
@@ -124,7 +129,7 @@ class GradientByLag:
                     "calls more than once or runs backwards; reverse the sequence in front of it "
                     "(models.layers.sequence.ReverseSequence), and use a layer a call"
                 )
-        self._paths = {call.layer.name: self._cut(call) for call in recurrent}
+        self._paths = {call.layer.name: self._cut(walked, call) for call in recurrent}
         self._gradients = {
             name: tf.function(lambda inputs, labels, path=path: self._run(path, inputs, labels))
             for name, path in self._paths.items()
@@ -145,22 +150,25 @@ class GradientByLag:
             lengths = np.full(rows, time)
             if path.length is not None:
                 lengths = np.asarray(inputs[path.length]).astype(np.int64)
-            hidden = gradient[:, :, path.cell.slices[path.cell.hidden]]
+            given_out = path.cell.hidden is not None
+            hidden = gradient[:, :, path.cell.slices[path.cell.hidden or 0]]
+            norms = [self._by_lag(part, lengths) for part in (hidden, gradient)]
+            if not given_out:
+                for means in norms:
+                    means[0] = np.nan
             counts = np.array([int((lengths > lag).sum()) for lag in range(self._lags + 1)])
-            found[name] = LagNorms(
-                self._by_lag(hidden, lengths), self._by_lag(gradient, lengths), counts
-            )
+            found[name] = LagNorms(H if given_out else FIRST_STATE, *norms, counts)
         return found
 
-    def _cut(self, call: Call) -> _Path:
-        network, layer, (values, *_) = self._network, call.layer, call.inputs
+    def _cut(self, walked: Walk, call: Call) -> _Path:
+        layer, (values, *_) = call.layer, call.inputs
         cell = _PerturbedCell(layer.cell, values.shape[-1])
         return _Path(
-            keras.Model(network.inputs, values),
+            keras.Model(walked.inputs, values),
             cell,
             keras.layers.RNN(cell, return_sequences=layer.return_sequences),
-            keras.Model([call.outputs[0], *network.inputs], network.outputs),
-            _length_of(layer.name, [tensor.name for tensor in network.inputs]),
+            keras.Model([call.outputs[0], *walked.inputs], walked.outputs),
+            _length_of(layer.name, [tensor.name for tensor in walked.inputs]),
         )
 
     def _run(self, path: _Path, inputs: list[tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
@@ -201,10 +209,11 @@ def _length_of(layer: str, inputs: Sequence[str]) -> str | None:
     return lengths[0] if lengths else None
 
 
-def to_json(norms: Mapping[str, LagNorms]) -> dict[str, dict[str, list[Any]]]:
-    """Lists by layer and field; null where no row is as long as the lag."""
+def to_json(norms: Mapping[str, LagNorms]) -> dict[str, dict[str, Any]]:
+    """What was taken (``of``) and lists, by layer and field; null in place of NaN."""
     return {
         layer: {
+            "of": found.of,
             "hidden": [None if math.isnan(norm) else norm for norm in found.hidden.tolist()],
             "state": [None if math.isnan(norm) else norm for norm in found.state.tolist()],
             "rows": found.rows.tolist(),

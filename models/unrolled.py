@@ -1,8 +1,8 @@
 """A network over its first time steps, as data: ``unrolled_text`` and ``unrolled_figure`` draw it.
 
 Each feature is a tower of blocks, from its inputs upwards; what reads several features stands on
-top.  It is made from the calls of any Keras model (``models.describe.calls``).  Layers whose inner
-working is not known are drawn as a bar over all steps.
+top.  It is made from the calls of any Keras model (``models.describe.counted_calls``).  Layers
+whose inner working is not known are drawn as a bar over all steps.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import keras
 
-from models.describe import Call
+from models.describe import CountedCall
 from models.layers.sequence import BesideSteps, ReverseSequence
 
 FIRST = 3
@@ -115,7 +115,7 @@ class Drawing(NamedTuple):
     answer: str
 
 
-def draw(calls: Sequence[Call], shown: Mapping[str, Shown], label: Shown) -> Drawing:
+def draw(calls: Sequence[CountedCall], shown: Mapping[str, Shown], label: Shown) -> Drawing:
     """Draws a network.
 
     Args:
@@ -152,7 +152,7 @@ def _numbers(steps: int) -> tuple[int, ...]:
 class _Plan:
     """Blocks as they are added; a place is a feature's name, or None for what reads several."""
 
-    def __init__(self, calls: Sequence[Call], shown: Mapping[str, Shown]):
+    def __init__(self, calls: Sequence[CountedCall], shown: Mapping[str, Shown]):
         self._calls = calls
         self._features: list[set[str]] = []
         self._blocks: dict[str | None, list[Block]] = {name: [] for name in (*shown, None)}
@@ -200,15 +200,15 @@ class _Plan:
         lines = tuple(Line(f"{kind} of {', '.join(read)}") for kind, read in kinds.items())
         return (*below, *([Block("pool", lines)] if lines else []), *above)
 
-    def _sources(self, call: Call) -> list[int]:
+    def _sources(self, call: CountedCall) -> list[int]:
         """What a call reads, without the lengths."""
         sources = [s for s in call.sources if not self._is_length(self._calls[s])]
         return sources or list(call.sources)
 
-    def _is_length(self, call: Call) -> bool:
+    def _is_length(self, call: CountedCall) -> bool:
         return call.is_input and call.name.endswith(LENGTH) and len(call.shape) == 1
 
-    def add(self, place: int, call: Call) -> None:
+    def add(self, place: int, call: CountedCall) -> None:
         """Adds a call to the blocks."""
         sources = self._sources(call)
         features = self._features[place]
@@ -253,7 +253,7 @@ class _Plan:
         self._block_of[place] = (tower, len(self._blocks[tower]) - 1)
 
     def _add_recurrent(
-        self, place: int, tower: str | None, source: tuple, line: Line, call: Call
+        self, place: int, tower: str | None, source: tuple, line: Line, call: CountedCall
     ) -> None:
         """Layers that read the same steps, each its own way, are one block."""
         known = self._runs.get((tower, *source))
@@ -289,19 +289,19 @@ class _Plan:
         return f" with {joined}" if len(others) < len(sources) else f" of {joined}"
 
 
-def _is_recurrent(call: Call) -> bool:
+def _is_recurrent(call: CountedCall) -> bool:
     return isinstance(call.layer, keras.layers.RNN | keras.layers.Bidirectional)
 
 
-def _weighs(call: Call) -> bool:
+def _weighs(call: CountedCall) -> bool:
     return bool(getattr(call.layer, "weights", []))
 
 
-def _units(call: Call) -> str:
+def _units(call: CountedCall) -> str:
     return f"[{call.shape[-1]}]" if len(call.shape) > 1 else ""
 
 
-def _said(call: Call) -> str:
+def _said(call: CountedCall) -> str:
     """What a person calls a layer: its kind, its width, what else decides."""
     layer, kind = call.layer, call.kind
     if "Dropout" in kind:

@@ -19,9 +19,11 @@ import keras_tuner
 
 from components.baselines.applicable import Baseline, applicable, modules
 from components.baselines.rows import Rows
+from components.embeddings.spec import EMBEDDINGS_KEY
 from components.fingerprint import code_hash
 from components.train.run import VALUES
 from models.baselines.encoders import NothingToRead
+from models.features.vectors import features_with_vectors
 from models.own_network import Parts, build_any
 from models.spec import NetworkOptions, TrainingOptions
 from pipeline import dag, runs
@@ -31,7 +33,8 @@ from pipeline.runs import RunRecord
 from pipeline.workspace import Workspace, WorkspaceError, locked
 
 KEPT, CHECKPOINTS, TABLE = "baselines.json", "baselines", "compare.json"
-NEEDED = ("examples", "transform_graph", "model_run")
+READ = ("examples", "transform_graph")
+"""What baselines are made of, and the vectors where a feature has pretrained ones."""
 
 
 @dataclass
@@ -86,9 +89,10 @@ def compare(
         WorkspaceError: the task has no baselines, the run was not judged, or what it wrote is gone.
     """
     check_comparable(experiment)
-    if not record.verdict or not set(NEEDED) <= set(record.artifacts):
+    needed = [*_read_artifacts(experiment), "model_run"]
+    if not record.verdict or not set(needed) <= set(record.artifacts):
         raise WorkspaceError(f"{experiment.name}: no run was judged yet (`rondo run FILE` first)")
-    gone = [uri for uri in map(record.artifacts.get, NEEDED) if not os.path.isdir(str(uri))]
+    gone = [uri for uri in map(record.artifacts.get, needed) if not os.path.isdir(str(uri))]
     if gone:
         raise WorkspaceError(
             f"{gone[0]}: is gone, and the run's splits with it (run again: `rondo run "
@@ -102,6 +106,7 @@ def compare(
         record.artifacts["transform_graph"],
         experiment.features,
         experiment.task,
+        record.artifacts.get(EMBEDDINGS_KEY),
     )
     table = []
     with locked(place):
@@ -118,6 +123,12 @@ def compare(
     file = place.history / record.run / TABLE
     file.write_text(json.dumps(written, indent=1, ensure_ascii=False), encoding="utf-8")
     return table
+
+
+def _read_artifacts(experiment: Experiment) -> list[str]:
+    """Names of the run's artifacts that its baselines read."""
+    vectors = features_with_vectors(experiment.features)
+    return [*READ, EMBEDDINGS_KEY] if vectors else list(READ)
 
 
 def _kept_or_made(
@@ -150,7 +161,7 @@ def _key(baseline: Baseline, experiment: Experiment, record: RunRecord) -> str:
     """Hash of all that a baseline's answers depend on."""
     features = {name: options.to_json() for name, options in experiment.features.items()}
     parts: Sequence[Any] = (
-        [record.artifacts[name] for name in ("examples", "transform_graph")],
+        [record.artifacts[name] for name in _read_artifacts(experiment)],
         [features, experiment.task.to_json(), baseline.options],
         [code_hash(modules(experiment.features, experiment.task)), version("scikit-learn")],
     )

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.errors import DataError, UserError
 from models import unrolled
-from models.describe import Call, LayerNumbers, calls, layer_numbers, optimizer_bytes
+from models.describe import CountedCall, LayerNumbers, counted_calls, layer_numbers, optimizer_bytes
 from models.network import compile_network
 from models.options import LABEL, FeatureOptions
 from models.own_network import Parts, build_any
@@ -172,7 +172,7 @@ def describe(experiment: Experiment, home: str) -> Description:
         sizes = sampled.sizes
         share = "all of the data" if sample.whole else f"{sample.share:.0%} of the data"
         source = f"sample, {share}"
-    found = calls(network, _by_input(network, lengths))
+    found = counted_calls(network, _by_input(network, lengths))
     if not network.compiled:
         compile_network(network, experiment.task, experiment.training)
     return Description(
@@ -234,7 +234,7 @@ def _matching_transform(experiment: Experiment, home: str) -> tuple[str, Path] |
 
 
 def drawing(
-    experiment: Experiment, found: list[Call], values: dict[str, Any], label: Any
+    experiment: Experiment, found: list[CountedCall], values: dict[str, Any], label: Any
 ) -> Drawing:
     """The network over the first steps of a row, with the row's own words and labels."""
     shown = {}

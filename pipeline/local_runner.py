@@ -101,6 +101,7 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
     for key, node, output in (
         ("examples", dag.INGEST, "examples"),
         ("transform_graph", dag.TRANSFORM, "transform_graph"),
+        (EMBEDDINGS_KEY, EMBED, EMBEDDINGS_KEY),
         ("model_run", dag.TRAIN, "model_run"),
     ):
         uri = _output(nodes, node, output)
@@ -110,7 +111,7 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
     if trained:
         values = json.loads(Path(trained, VALUES).read_text(encoding="utf-8"))
         record.parameters = values["parameters"]
-    record.coverage = read_coverage(_output(nodes, EMBED, EMBEDDINGS_KEY))
+    record.coverage = read_coverage(record.artifacts.get(EMBEDDINGS_KEY))
     report = _output(nodes, dag.GATE, "report")
     if report:
         record.warnings = json.loads(Path(report, REPORT).read_text(encoding="utf-8"))["warnings"]

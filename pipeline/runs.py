@@ -40,7 +40,8 @@ class RunRecord:
         search: what came of the Tuner, see ``components.tune.results``.
         warnings: what the data gate warned of.
         model: folder of the model that is served now, if one was ever pushed.
-        artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``.
+        artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``, and
+            ``embeddings`` where a feature has pretrained vectors.
         message: why it failed.
         parameters: how many of the network's training changes, ``trainable``, and how many not,
             ``frozen``; empty if none was trained.

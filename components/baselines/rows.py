@@ -42,6 +42,7 @@ class Rows:
         transform_graph: folder of what Transform learnt.
         features: options by feature name.
         task: the task's options.
+        embeddings: folder of the Embeddings node, where a feature has pretrained vectors.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class Rows:
         transform_graph: str,
         features: Mapping[str, FeatureOptions],
         task: TaskOptions,
+        embeddings: str | None = None,
     ):
         self._examples = examples
         self._transform_graph = transform_graph
         self.features = features
         self.task = task
+        self._embeddings = embeddings
 
     @functools.cached_property
     def _transform(self) -> tft.TFTransformOutput:
@@ -62,8 +65,8 @@ class Rows:
 
     @functools.cached_property
     def learnt(self) -> TftLearnt:
-        """Vocabularies of the features and the label."""
-        return TftLearnt(self._transform)
+        """Vocabularies of the features and the label, and pretrained vectors."""
+        return TftLearnt(self._transform, self._embeddings)
 
     @functools.cached_property
     def label_names(self) -> list[str]:

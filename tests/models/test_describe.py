@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 import pytest
 
-from models.describe import LayerNumbers, calls, layer_numbers, optimizer_bytes, shown_shape
+from models.describe import LayerNumbers, counted_calls, layer_numbers, optimizer_bytes, shown_shape
 from models.features.categorical import Options as Categorical
 from models.features.numeric import Options as Numeric
 from models.features.text import Options as Text
@@ -33,7 +33,7 @@ def network(plain_learnt: Callable) -> keras.Model:
 
 
 def numbers(network: keras.Model, lengths: dict[str, int]) -> dict[str, LayerNumbers]:
-    return {layer.name: layer for layer in layer_numbers(calls(network, lengths))}
+    return {layer.name: layer for layer in layer_numbers(counted_calls(network, lengths))}
 
 
 def test_every_layer_of_a_network_is_there_once(network: keras.Model) -> None:
@@ -63,6 +63,42 @@ def test_shapes_and_operations_of_its_layers(network: keras.Model) -> None:
     # One layer, called for the first layer and twice around the second.
     assert found["review.reverse"].activations == 4 * TIME * (3 + 8)
     assert found["review.both.0.reversed"].activations == 4 * TIME * 4
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        {
+            "cell": "mlstm",
+            "layers": 2,
+            "residual": True,
+            "layer_norm": True,
+            "convolution": {"filters": 4, "kernel_size": 3},
+            "transformer": {"blocks": 1},
+            "pooling": ("attention", "bahdanau", "self_attention"),
+        },
+        {"cell": "slstm", "layer_norm": True, "bidirectional": True, "pooling": ("luong", "mean")},
+        {"cell": "indrnn", "layers": 2, "layer_dropout": 0.1, "recurrent_dropout": 0.1},
+        {"cell": "jordan"},
+    ],
+    ids=lambda layers: layers["cell"],
+)
+def test_all_of_the_library_is_counted(plain_learnt: Callable, layers: dict) -> None:
+    heads = {"heads": 2} if layers["cell"] in ("mlstm", "slstm") else {}
+    options = NetworkOptions(units=4, embedding_size=4, **heads, **layers)
+    learnt = plain_learnt({"review": WORDS, "label": LABELS})
+    network = build({"review": FEATURES["review"]}, TASK, options, learnt)
+    found = numbers(network, {"review": TIME})
+    assert all(layer.complete for layer in found.values())
+    assert sum(layer.trainable for layer in found.values()) == network.count_params()
+    matrices = [layer for layer in network.layers if any(w.ndim > 1 for w in layer.weights)]
+    for layer in matrices:
+        assert (found[layer.name].products_row > 0) == ("embedding" not in layer.name)
+    if "transformer" not in layers:
+        return
+    (block,) = (layer for layer in found.values() if layer.kind == "TransformerBlock")
+    weights, scores = 4 * 4 * 4 + 2 * 4 * 16, 2 * TIME * 4
+    assert block.products_row == TIME * 2 * (weights + scores)
 
 
 def test_frozen_parameters_and_what_is_no_layer() -> None:

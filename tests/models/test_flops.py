@@ -77,6 +77,11 @@ def test_attention_is_quadratic_in_time() -> None:
     assert counted.complete and counted.products == projections + 2 * scores
 
 
+def test_logic_computes_no_floats() -> None:
+    layer = keras.layers.Lambda(lambda x: ops.logical_and(x, ops.logical_not(x)))
+    assert count(layer, (1, TIME), dtype="bool") == Count()
+
+
 def test_bidirectional_counts_both_ways() -> None:
     layer = keras.layers.Bidirectional(keras.layers.LSTM(UNITS, return_sequences=True))
     assert count(layer, SEQUENCE).products == 2 * recurrent_products(4)

@@ -1,11 +1,13 @@
 """The gradient by lag: against equations and finite differences, and the fact its picture shows."""
 
 from collections.abc import Callable
+from types import ModuleType
 
 import keras
 import numpy as np
 import pytest
 
+from models.cells import indrnn, jordan, mlstm, slstm
 from models.gradient_figure import MOST_LINES, draw
 from models.gradients import GradientByLag, to_json
 from models.initialisers import ChronoLSTM
@@ -100,6 +102,51 @@ def test_equals_finite_differences_of_the_state(kind: type[keras.layers.RNN]) ->
     np.testing.assert_allclose(found.state[lag], np.mean(whole), rtol=1e-4)
 
 
+@pytest.mark.parametrize("cell", [jordan, indrnn, slstm, mlstm], ids=lambda cell: cell.__name__)
+def test_each_of_our_cells(cell: ModuleType) -> None:
+    keras.utils.set_random_seed(0)
+    own = {"heads": 2} if cell in (slstm, mlstm) else {}
+    found = GradientByLag(network(cell.layer(4, "wave.forward.0", **own)), 5)(*batch())
+    norms = found["wave.forward.0"]
+    felt = norms.hidden
+    if cell is mlstm:
+        # Its output is no state: it is what a query reads of them, before they could be moved.
+        assert np.isnan(norms.hidden[0]) and np.isnan(norms.state[0])
+        felt = norms.hidden[1:]
+    assert norms.of == ("first state" if cell is mlstm else "h")
+    assert to_json(found)["wave.forward.0"]["of"] == norms.of
+    # Where indrnn's units are all below zero, nothing passes.
+    assert np.isfinite(felt).all() and (felt[:4] > 0.0).all()
+    assert cell is indrnn or (felt > 0.0).all()
+    assert (norms.state[1:] >= norms.hidden[1:]).all()
+
+
+def test_the_matrix_of_mlstm_is_felt_as_finite_differences_say() -> None:
+    """In float64: at lag 1, C alone is moved and the last step is run."""
+    keras.utils.set_random_seed(0)
+    cell = mlstm.MLSTMCell(4, 2, dtype="float64")
+    model = network(keras.layers.RNN(cell, return_sequences=True, name="wave.forward.0"))
+    inputs, labels = batch()
+    head, head_bias = (weight.astype(np.float64) for weight in model.layers[-1].get_weights())
+    norms = []
+    for row in (0, 1):
+        steps = inputs["wave"][row : row + 1, : LENGTHS[row]].astype(np.float64)
+        states = cell.get_initial_state(1)
+        for step in range(LENGTHS[row] - 1):
+            _, states = cell(steps[:, step], states)
+        memory, *others = (np.asarray(state) for state in states)
+
+        def loss(memory, row=row, others=others, last=steps[:, -1]) -> float:
+            answer = np.asarray(cell(last, [memory, *others])[0]) @ head + head_bias
+            return float((answer - labels[row])[0, 0] ** 2)
+
+        moves = 1e-5 * np.eye(memory.size)[:, None]
+        slopes = [(loss(memory + move) - loss(memory - move)) / 2e-5 for move in moves]
+        norms.append(np.linalg.norm(slopes))
+    found = GradientByLag(model, 1)(inputs, labels)["wave.forward.0"]
+    np.testing.assert_allclose(found.hidden[1], np.mean(norms), rtol=1e-4)
+
+
 def test_each_of_several_layers_is_seen_and_padding_changes_nothing() -> None:
     model = network(elman(), elman("wave.forward.1"))
     weights = model.get_weights()
@@ -170,7 +217,7 @@ def test_the_picture_has_a_panel_a_layer_a_line_an_epoch_and_units() -> None:
     assert [panel.get_title() for panel in figure.axes] == ["wave.forward.0", "wave.forward.1"]
     for panel, norms in zip(figure.axes, found.values(), strict=True):
         assert panel.get_yscale() == "log"
-        assert "timesteps" in panel.get_xlabel() and "loss per unit" in panel.get_ylabel()
+        assert "timesteps" in panel.get_xlabel() and "loss per unit of h" in panel.get_ylabel()
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
         assert len(labels) == MOST_LINES and labels[0] == "epoch 0" and labels[-1] == "epoch 19"
         np.testing.assert_allclose(panel.lines[0].get_ydata(), norms.hidden)

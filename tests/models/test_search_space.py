@@ -80,6 +80,35 @@ def test_values_that_do_not_go_together_fail_their_trial() -> None:
         chosen(NetworkOptions(), TrainingOptions(), space, {"network.layers": 0})
 
 
+def test_the_librarys_fields_are_searched_and_decoded() -> None:
+    written = {
+        "network.cell": ["slstm", "lstm"],
+        "network.convolution.filters": {"min": 16, "max": 64, "step": 16},
+        "network.recurrent_dropout": {"min": 0.0, "max": 0.4, "step": 0.2},
+    }
+    space = TuneOptions.model_validate({"space": written}).space
+    assert space is not None
+    drawn = [
+        chosen(NetworkOptions(), TrainingOptions(), space, sampled(space, seed)).network
+        for seed in range(20)
+    ]
+    assert {network.cell for network in drawn} == {"slstm", "lstm"}
+    assert {network.convolution.filters for network in drawn if network.convolution} <= {
+        *range(16, 65, 16)
+    }
+    assert all(network.convolution is not None for network in drawn)
+    assert {round(network.recurrent_dropout, 6) for network in drawn} == {0.0, 0.2, 0.4}
+
+
+def test_recurrent_dropout_with_a_cell_that_has_none_fails_its_trial() -> None:
+    written = {"network.cell": ["lstm", "mlstm"], "network.recurrent_dropout": [0.2]}
+    space = TuneOptions.model_validate({"space": written}).space
+    assert space is not None
+    values = {"network.cell": "mlstm", "network.recurrent_dropout": 0.2}
+    with pytest.raises(ValidationError, match="recurrent_dropout"):
+        chosen(NetworkOptions(), TrainingOptions(), space, values)
+
+
 def test_nested_field_replaces_what_was_null() -> None:
     space = {"training.early_stopping.patience": (4,)}
     training = TrainingOptions(early_stopping=None)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import pytest
 
-from models.describe import calls
+from models.describe import counted_calls
 from models.features.categorical import Options as Categorical
 from models.features.numeric import Options as Numeric
 from models.features.series import Options as Series
@@ -49,7 +49,7 @@ def drawn(plain_learnt: Callable) -> Callable[..., Drawing]:
         features: Mapping[str, FeatureOptions], task: TaskOptions, **network: Any
     ) -> Drawing:
         options = NetworkOptions(units=4, embedding_size=3, **network)
-        found = calls(build(features, task, options, learnt))
+        found = counted_calls(build(features, task, options, learnt))
         label = SLOTS if task.kind == "tag" else MOOD
         return draw(found, {name: SHOWN[name] for name in features}, label)
 
@@ -154,7 +154,7 @@ def test_layers_of_a_users_own_are_bars() -> None:
     added = keras.layers.Add()([mixed, both])
     summed = keras.layers.GlobalAveragePooling1D()(added)
     network = keras.Model({"review": review, "review_length": length}, summed)
-    drawing = draw(calls(network), {"review": SHOWN["review"]}, MOOD)
+    drawing = draw(counted_calls(network), {"review": SHOWN["review"]}, MOOD)
     assert [block.form for block in drawing.towers[0].blocks] == [
         "across",
         "steps",

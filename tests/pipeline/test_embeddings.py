@@ -1,5 +1,6 @@
 """The whole pipeline with pretrained vectors: 50 timesteps x 100 features into an LSTM, frozen."""
 
+import dataclasses
 import gzip
 import random
 from collections import Counter
@@ -12,6 +13,7 @@ from support import Ran, json_lines, run_file, write_experiment
 
 from components.errors import DataError
 from pipeline.plan import plan
+from pipeline.workspace import WorkspaceError
 
 pytestmark = pytest.mark.slow
 
@@ -125,6 +127,26 @@ def test_parameters_and_coverage_are_counted_and_kept(case: Case) -> None:
     about = read_about(record.model)
     assert about["embeddings"] == record.coverage
     assert about["values"]["parameters"] == record.parameters
+
+
+def test_baselines_read_the_vectors_and_are_kept(case: Case) -> None:
+    from pipeline.compare import compare
+
+    ran = case.ran
+    made = compare(ran.experiment, ran.place, ran.record)
+    table = {row.model: row for row in made}
+    bag, network = table["bag of embeddings"], table["this network (lstm)"]
+    assert bag.missing is None and bag.parameters is not None
+    # The matrix and the head on its mean; the LSTM is the network's alone.
+    matrix = (len(WORDS) + len(MISSING) + 2) * SIZE
+    assert bag.parameters == matrix + 2 * (SIZE + 1)
+    assert network.parameters == sum(ran.record.parameters.values())
+    again = compare(ran.experiment, ran.place, ran.record)
+    assert all(row.kept for row in again[:-1])
+    without = ran.record.artifacts.copy()
+    del without["embeddings"]
+    with pytest.raises(WorkspaceError, match="no run was judged yet"):
+        compare(ran.experiment, ran.place, dataclasses.replace(ran.record, artifacts=without))
 
 
 def test_training_the_vectors_runs_the_trainer_and_what_follows(case: Case) -> None:
