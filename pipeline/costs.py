@@ -14,19 +14,21 @@ REPEATS = 3
 
 
 class Cost(NamedTuple):
-    """Seconds of a node: ``fixed``, and by what its rows, megabytes or tokens add.
+    """Seconds of a node: ``fixed``, and by what its rows, megabytes, tokens or numbers add.
 
     Attributes:
         fixed: seconds.
         row: seconds a row.
         megabyte: seconds a megabyte (1e6 bytes, unpacked).
         token: seconds a token.
+        number: seconds a number of the pretrained vectors that are taken.
     """
 
     fixed: float
     row: float = 0.0
     megabyte: float = 0.0
     token: float = 0.0
+    number: float = 0.0
 
 
 START = 23.2
@@ -38,6 +40,7 @@ NODES = {
     "Validation": Cost(0.056),
     "DataGate": Cost(0.042),
     "Transform": Cost(11.1, 0.000178, token=4.76e-06),
+    "Embeddings": Cost(0.111, megabyte=0.00266, number=5.69e-07),
     "Trainer": Cost(10.0, 0.000255),
     "Evaluator": Cost(4.52, 0.000562),
     "Pusher": Cost(0.054),
@@ -45,7 +48,8 @@ NODES = {
 """By node; one that is not here is not predicted.
 
 Fitted to runs of 1,000 and 8,000 rows of 10 words, 1,000 of 200 and 6,000 of 60, off by 9 % at most
-on them (19 % of the Pusher's 0.05 s).
+on them (19 % of the Pusher's 0.05 s).  That of Embeddings to four files of up to 287 MB, of which
+up to 20,000 vectors were taken, off by 20 % at most, and its fixed part to one run.
 """
 MEMORY_BASE, MEMORY_MEGABYTE = 901.0, 9.5
 """MiB of the process without its network, and what a megabyte of data adds.

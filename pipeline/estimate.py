@@ -12,12 +12,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from components.embeddings.files import unpacked_bytes
+from components.embeddings.vectors import opened, read_head
 from components.spec import IngestConfig
+from models.features.vectors import features_with_vectors
 from pipeline import costs
 from pipeline.calibrate import Calibration
 from pipeline.costs import Cost
 from pipeline.experiment import Experiment
-from pipeline.nodes import EVALUATE, INGEST, STATISTICS, TRAIN, TRANSFORM
+from pipeline.nodes import EMBED, EVALUATE, INGEST, STATISTICS, TRAIN, TRANSFORM
 from pipeline.runs import RunRecord
 from pipeline.sample import DataSample
 
@@ -77,7 +80,11 @@ def vocabularies(experiment: Experiment, sample: DataSample) -> dict[str, int]:
 
 
 def units(experiment: Experiment, sample: DataSample) -> dict[str, Cost]:
-    """What each node's cost is counted in: rows, megabytes, tokens that it reads."""
+    """What each node's cost is counted in: rows, megabytes, tokens, numbers that it reads.
+
+    Raises:
+        DataError: vectors cannot be read.
+    """
     rows = sample.rows
     total = sum(rows.values()) or 1.0
     learnt = rows["train"] + rows["validate"]
@@ -89,13 +96,26 @@ def units(experiment: Experiment, sample: DataSample) -> dict[str, Cost]:
         most = getattr(experiment.features[name], "max_length", None) or math.inf
         counted = [min(count, most) for count in lengths.steps]
         kept += learnt * sum(counted) / max(len(counted), 1)
-    return {
+    found = {
         INGEST: Cost(1.0, total, megabytes),
         STATISTICS: Cost(1.0, learnt, megabytes * learnt / total),
         TRANSFORM: Cost(1.0, learnt, token=learnt * sum(tokens.values()) * per_train_row),
         TRAIN: Cost(1.0, learnt, token=kept),
         EVALUATE: Cost(1.0, rows["test"]),
     }
+    if features_with_vectors(experiment.features):
+        found[EMBED] = _vectors_read(experiment, vocabularies(experiment, sample))
+    return found
+
+
+def _vectors_read(experiment: Experiment, sizes: dict[str, int]) -> Cost:
+    """Megabytes of all files of vectors, and numbers taken if they have each vocabulary's words."""
+    megabytes = numbers = 0.0
+    for name, vectors in features_with_vectors(experiment.features).items():
+        with opened(vectors.file) as stream:
+            numbers += sizes[name] * read_head(stream, vectors.file).size
+        megabytes += unpacked_bytes(vectors.file) / 1e6
+    return Cost(1.0, megabyte=megabytes, number=numbers)
 
 
 def estimate(
@@ -115,6 +135,9 @@ def estimate(
         calibration: of its network.
         slowness: how much longer than the benchmark's machine this one takes.
         past: records of earlier runs, the latest last.
+
+    Raises:
+        DataError: vectors cannot be read; they are on this machine.
     """
     rows, training = sample.rows, experiment.training
     steps = math.ceil(rows["train"] / training.batch_size)
@@ -123,6 +146,7 @@ def estimate(
     nodes = {
         name: slowness * sum(a * b for a, b in zip(cost, counted.get(name, Cost(1.0)), strict=True))
         for name, cost in costs.NODES.items()
+        if name != EMBED or name in counted
     }
     nodes[TRAIN] += training.epochs * epoch
     nodes[EVALUATE] += rows["test"] * calibration.judged_row

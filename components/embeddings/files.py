@@ -1,8 +1,14 @@
 """A look at the vector files of an experiment before anything heavy starts; no TensorFlow."""
 
+import gzip
+import os
+
 from components.embeddings.spec import EmbeddingsConfig
 from components.embeddings.vectors import opened, read_head
 from components.errors import DataError
+
+FIRST_BYTES = 2**20
+"""How much of a packed file tells how large it is unpacked."""
 
 
 def is_remote(path: str) -> bool:
@@ -42,3 +48,19 @@ def check_size(config: EmbeddingsConfig, name: str, size: int) -> None:
             f"{config.features[name].vectors.file}, the vectors of feature {name!r} (leave "
             f"embedding_size out, or write {size})"
         )
+
+
+def unpacked_bytes(path: str) -> float:
+    """Size of a local file of vectors, unpacked; of a packed one estimated from its beginning.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with opened(path) as stream:
+        size = float(os.path.getsize(path))
+        if not path.endswith(".gz"):
+            return size
+        begin = stream.read(FIRST_BYTES)
+        if len(begin) < FIRST_BYTES:
+            return float(len(begin))
+    return size * len(begin) / len(gzip.compress(begin))

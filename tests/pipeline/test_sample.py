@@ -163,6 +163,22 @@ def test_prediction_adds_up(tmp_path: Path) -> None:
     assert slow.epoch == first.epoch
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_vectors_are_predicted_by_their_files_size(tmp_path: Path, suffix: str) -> None:
+    assert "Embeddings" not in predicted(write_experiment(tmp_path, content()), [])[1].nodes
+    drawn = random.Random(0)
+    words = [f"word{word} {drawn.random():.6f} {drawn.random():.6f}\n" for word in range(100_000)]
+    text = "".join(words).encode()
+    (tmp_path / f"vectors{suffix}").write_bytes(gzip.compress(text) if suffix else text)
+    vectors = f"max_length: 20, vectors: {{file: vectors{suffix}}}"
+    described = EXPERIMENT.replace("max_length: 20", vectors).replace(", embedding_size: 16", "")
+    found, prediction = predicted(write_experiment(tmp_path, content(), described), [])
+    cost = costs.NODES["Embeddings"]
+    vocabulary = estimate.vocabularies(load(str(tmp_path / "order.yaml")), found)["text"]
+    read = cost.megabyte * len(text) / 1e6 + cost.number * 2 * vocabulary
+    assert prediction.nodes["Embeddings"] == pytest.approx(cost.fixed + read, rel=0.02)
+
+
 def test_earlier_runs_correct_the_prediction(tmp_path: Path) -> None:
     file = write_experiment(tmp_path, content())
     _, first = predicted(file, [])
