@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import keras
 
 from models.describe import CountedCall
-from models.layers.sequence import BesideSteps, ReverseSequence
+from models.layers.sequence import BesideSteps, ReverseSequence, ZeroPadding
 
 FIRST = 3
 """Steps that are drawn at the beginning of a longer row; the last one stands behind them."""
@@ -215,9 +215,9 @@ class _Plan:
         tower = next(iter(features)) if len(features) == 1 else None
         first = sources[0]
         turned = self._reversed.get(first, False)
-        if isinstance(call.layer, ReverseSequence):
+        if isinstance(call.layer, ReverseSequence | ZeroPadding):
             self._same_as(place, first)
-            self._reversed[place] = not turned
+            self._reversed[place] = turned != isinstance(call.layer, ReverseSequence)
             return
         timed = any(self._calls[source].has_time for source in sources)
         text, name = _said(call), NAMES.get(call.kind, call.kind)
