@@ -15,7 +15,7 @@ from typing import Any
 from memory import mnist
 from memory.cases import Case, chosen, most_minutes
 from memory.records import COLUMNS, Records, cells, machine, markdown
-from memory.runner import run
+from memory.runner import Progress, run
 from rich.console import Console
 from rich.table import Table
 
@@ -68,7 +68,7 @@ class Screen:
         self.console = Console()
         self._said: dict[str, float] = {}
 
-    def report(self, case: Case, progress: Any) -> None:
+    def report(self, case: Case, progress: Progress) -> None:
         """One line, unless the case had one a moment ago."""
         now = time.monotonic()
         if now - self._said.setdefault(case.name, now) < REPORT_SECONDS:

@@ -62,14 +62,15 @@ def _adding(cell: str, length: int, *values: Any, **others: Any) -> Case:
 
 CORE = (
     # units, learning rate, steps, minutes
-    _adding("elman", 100, 128, 5e-4, 20_000, 3.0),
-    _adding("jordan", 100, 128, 5e-4, 20_000, 3.0),
+    _adding("elman", 50, 128, 1e-3, 20_000, 2.0),
+    _adding("elman", 100, 128, 1e-3, 20_000, 3.0),
+    _adding("jordan", 100, 128, 1e-3, 20_000, 3.0),
     _adding("lstm", 100, 64, 5e-3, 20_000, 1.5),
     _adding("gru", 100, 64, 5e-3, 20_000, 1.0),
     _adding("indrnn", 100, 128, 2e-3, 20_000, 1.5, layers=2, timescale=100),
     _adding("slstm", 100, 64, 5e-3, 20_000, 1.5),
     _adding("mlstm", 100, 64, 2e-2, 20_000, 1.0),
-    _adding("elman", 400, 128, 5e-4, 20_000, 4.0),
+    _adding("elman", 400, 128, 1e-3, 20_000, 4.0),
     _adding("lstm", 400, 64, 5e-3, 20_000, 5.0, timescale=400),
     _adding("gru", 400, 64, 5e-3, 20_000, 7.0),
     _adding("indrnn", 400, 128, 1e-3, 20_000, 9.0, layers=2, timescale=400),
@@ -79,7 +80,7 @@ CORE = (
     Case("copy", "gru", 100, 128, 5e-3, 20_000, 11.0, timescale=100),
     Case("copy", "slstm", 100, 128, 5e-3, 20_000, 11.0, timescale=100),
     Case("copy", "indrnn", 100, 128, 1e-3, 20_000, 3.0, layers=2, timescale=100),
-    Case("copy", "mlstm", 100, 128, 2e-3, 20_000, 3.0, layers=2),
+    Case("copy", "mlstm", 100, 128, 1e-2, 20_000, 6.0, layers=2),
     Case("parity", "elman", PARITY_LENGTH, 64, 2e-3, 20_000, 1.0),
     Case("parity", "jordan", PARITY_LENGTH, 64, 2e-3, 20_000, 1.0),
     Case("parity", "lstm", PARITY_LENGTH, 64, 5e-3, 20_000, 0.5),

@@ -1,4 +1,7 @@
-"""Runs cases in processes of their own, so that what ends one loses no other."""
+"""Runs cases in processes of their own, so that what ends one loses no other.
+
+This process imports no TensorFlow: what a case sends must not need ``memory.training``.
+"""
 
 import multiprocessing
 import os
@@ -13,6 +16,15 @@ from memory.cases import Case
 
 STOP_SECONDS = 5.0
 """How long a process that is told to stop is waited for."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands: steps, their mean loss of late, processor minutes."""
+
+    step: int
+    loss: float
+    minutes: float
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,7 @@ def run(
     seed: int,
     mnist: Path,
     processes: int,
-    report: Callable[[Case, Any], None],
+    report: Callable[[Case, Progress], None],
 ) -> Iterator[Ended]:
     """Runs the cases and gives each as it ends; the one with the largest budget starts first.
 
@@ -45,7 +57,7 @@ def run(
         seed: of each.
         mnist: see ``memory.tasks.task_of``.
         processes: cases at a time, with one thread each.
-        report: is told a case and its ``memory.training.Progress``.
+        report: is told a case and its progress.
     """
     waiting = sorted(cases, key=lambda case: case.minutes)
     running: dict[Connection, _Running] = {}

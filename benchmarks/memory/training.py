@@ -13,20 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from memory.cases import Case
+from memory.runner import Progress
 from memory.tasks import Task, task_of
 
 BLOCK = 50
 """Steps between two looks at the mean training loss."""
 CLIP_NORM = 1.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands: steps, their mean loss of late, processor minutes."""
-
-    step: int
-    loss: float
-    minutes: float
 
 
 @dataclass(frozen=True)
