@@ -31,7 +31,8 @@ BACKEND = keras.backend.backend()
 DRAWN = settings(max_examples=4 if BACKEND == "tensorflow" else 2, deadline=None)
 # On JAX Keras's own tanh answers float64 with float32 (seen in 3.15), so nothing is finer there.
 FINEST = "float32" if BACKEND == "jax" else "float64"
-STEP, RELATIVE, ABSOLUTE = (1e-3, 2e-2, 2e-2) if BACKEND == "jax" else (1e-6, 1e-5, 1e-6)
+# On PyTorch Keras rounds float64 to float32 where weights are set, so a step must be coarse too.
+STEP, RELATIVE, ABSOLUTE = (1e-6, 1e-5, 1e-6) if BACKEND == "tensorflow" else (1e-3, 2e-2, 2e-2)
 each_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 each_recurrent = pytest.mark.parametrize("cell", RECURRENT, ids=lambda cell: cell.name)
 seeds = st.integers(0, 2**32 - 1)
@@ -158,7 +159,7 @@ def test_gradients_equal_finite_differences(cell: Listed, seed: int, time: int) 
     trainable = [index for index, w in enumerate(layer.weights) if w.trainable]
 
     def loss(outputs):
-        return ops.sum(outputs * weigh)
+        return ops.sum(ops.multiply(outputs, weigh))
 
     analytic = gradients(layer, values, loss)
     for place, gradient in enumerate(analytic):
