@@ -90,6 +90,36 @@ def test_tokens_are_tagged_by_what_stands_before_them_and_the_model_is_released(
     assert sum(report["rows"].values()) == ROWS
 
 
+# Of the last run that was judged, which in the next test is another one.
+def test_tags_and_series_are_explained_with_figures(
+    tags: Released, waves: Released, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def explained(released: Released, *arguments: str) -> str:
+        capfd.readouterr()
+        name = released.ran.experiment.name
+        done = CliRunner().invoke(explain, [name, *arguments, "--home", str(released.home)])
+        assert done.exit_code == 0, done.output
+        return capfd.readouterr().out
+
+    done = explained(tags, "--rows", "2", "--figures", str(tmp_path))
+    assert "/after" in done and "/start" in done
+    assert {file.name for file in tmp_path.iterdir()} == {
+        f"{row}.tokens.{kind}.png"
+        for row in (1, 2)
+        for kind in ("attribution", "forward.0.activations")
+    }
+    near = explained(tags, "--neighbours", "a", "--figures", str(tmp_path))
+    # What a letter is read for is its kind alone.
+    assert near.split("cosine")[1].split()[0] in "ei"
+    assert (tmp_path / "tokens.neighbours.png").is_file()
+    shown = explained(waves, "--rows", "3", "--figures", str(tmp_path / "waves"))
+    assert "%]" in shown and "6 figures in" in shown
+    unknown = CliRunner().invoke(explain, ["tags", "--neighbours", "aa", "--home", str(tags.home)])
+    assert unknown.exit_code == 2
+    without = CliRunner().invoke(explain, ["waves", "--neighbours", "a", "--home", str(waves.home)])
+    assert without.exit_code == 2
+
+
 def test_a_network_without_memory_cannot_tag_them(tags: Released) -> None:
     file = tags.home.parent / "order.yaml"
     without = ("network.cell=none", "network.pooling=mean")
@@ -149,35 +179,6 @@ def test_tags_are_compared_with_what_forgets_and_are_the_evaluators_numbers(
     # A dense layer in place of the cell: 8 x 12 + 12; a GRU has 3 x (8 x 12 + 12 x 12 + 2 x 12).
     alone, network = rows["each step alone"].parameters, rows["this network (gru)"].parameters
     assert network - alone == 3 * (96 + 144 + 24) - 108
-
-
-def test_tags_and_series_are_explained_with_figures(
-    tags: Released, waves: Released, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def explained(released: Released, *arguments: str) -> str:
-        capfd.readouterr()
-        name = released.ran.experiment.name
-        done = CliRunner().invoke(explain, [name, *arguments, "--home", str(released.home)])
-        assert done.exit_code == 0, done.output
-        return capfd.readouterr().out
-
-    done = explained(tags, "--rows", "2", "--figures", str(tmp_path))
-    assert "/after" in done and "/start" in done
-    assert {file.name for file in tmp_path.iterdir()} == {
-        f"{row}.tokens.{kind}.png"
-        for row in (1, 2)
-        for kind in ("attribution", "forward.0.activations")
-    }
-    near = explained(tags, "--neighbours", "a", "--figures", str(tmp_path))
-    # What a letter is read for is its kind alone.
-    assert near.split("cosine")[1].split()[0] in "ei"
-    assert (tmp_path / "tokens.neighbours.png").is_file()
-    shown = explained(waves, "--rows", "3", "--figures", str(tmp_path / "waves"))
-    assert "%]" in shown and "6 figures in" in shown
-    unknown = CliRunner().invoke(explain, ["tags", "--neighbours", "aa", "--home", str(tags.home)])
-    assert unknown.exit_code == 2
-    without = CliRunner().invoke(explain, ["waves", "--neighbours", "a", "--home", str(waves.home)])
-    assert without.exit_code == 2
 
 
 def test_series_are_classified_whatever_the_size_of_their_channels(waves: Released) -> None:
