@@ -73,7 +73,7 @@ CORE = (
     _adding("elman", 400, 128, 1e-3, 20_000, 4.0),
     _adding("lstm", 400, 64, 5e-3, 20_000, 5.0, timescale=400),
     _adding("gru", 400, 64, 5e-3, 20_000, 7.0),
-    _adding("indrnn", 400, 128, 1e-3, 20_000, 9.0, layers=2, timescale=400),
+    _adding("indrnn", 400, 128, 1e-3, 20_000, 12.0, layers=2, timescale=400),
     _adding("slstm", 400, 64, 5e-3, 20_000, 7.0),
     _adding("mlstm", 400, 64, 2e-2, 20_000, 3.0),
     Case("copy", "lstm", 100, 128, 5e-3, 20_000, 11.0, timescale=100),
