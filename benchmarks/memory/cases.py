@@ -80,7 +80,7 @@ CORE = (
     Case("copy", "gru", 100, 128, 5e-3, 20_000, 11.0, timescale=100),
     Case("copy", "slstm", 100, 128, 5e-3, 20_000, 11.0, timescale=100),
     Case("copy", "indrnn", 100, 128, 1e-3, 20_000, 3.0, layers=2, timescale=100),
-    Case("copy", "mlstm", 100, 128, 1e-2, 20_000, 6.0, layers=2),
+    Case("copy", "mlstm", 100, 128, 1e-2, 20_000, 3.0, layers=2),
     Case("parity", "elman", PARITY_LENGTH, 64, 2e-3, 20_000, 1.0),
     Case("parity", "jordan", PARITY_LENGTH, 64, 2e-3, 20_000, 1.0),
     Case("parity", "lstm", PARITY_LENGTH, 64, 5e-3, 20_000, 0.5),
