@@ -139,6 +139,7 @@ def test_several_steps_at_once_stop_at_the_right_one(tmp_path: Path) -> None:
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+@pytest.mark.slow
 def test_finite_training_is_left_as_it_was(tmp_path: Path) -> None:
     guarded, plain = network(jit_compile=True), network()
     training = TrainingOptions(epochs=2, early_stopping=None)

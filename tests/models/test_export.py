@@ -227,6 +227,7 @@ def test_padding_never_changes_an_answer_in_either_direction(recurrent) -> None:
     np.testing.assert_allclose(turned["scores"], together["scores"][[3, 1, 0, 2, 2]], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_empty_batch_is_answered_with_nothing(recurrent) -> None:
     assert ask(recurrent, {"review": []})["scores"].shape == (0, 3)
     both = recurrent.signatures["evaluate"](tf.constant([], tf.string))

@@ -14,6 +14,8 @@ from models.options import FeatureOptions, graph_module
 from models.spec import NetworkOptions
 from models.tasks.tag import Options as Tag
 
+pytestmark = pytest.mark.slow
+
 FEATURES: dict[str, FeatureOptions] = {
     "words": Tokens(kind="tokens"),
     "wave": Series(kind="series", depth=2, max_length=3),
