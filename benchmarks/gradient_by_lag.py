@@ -82,7 +82,7 @@ def share(record: dict, what: str = "hidden") -> float:
 def main() -> None:
     """Measures all cells, prints the table, writes JSON and picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--folder", type=Path, default=Path("runs/gradient_by_lag"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=100)
     options = parser.parse_args()

@@ -17,13 +17,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from models.layers.heads import units_of_head
-from models.layers.matrix_memory import MLSTM, NOTHING, smallest_scale, split
-from models.layers.recurrence import RecurrentCell, State
+from models.layers.heads import ExponentialCell
+from models.layers.matrix_memory import MLSTM, smallest_scale, split
+from models.layers.recurrence import State
 
 
 @keras.saving.register_keras_serializable(package="rondo")
-class MLSTMCell(RecurrentCell):
+class MLSTMCell(ExponentialCell):
     """Matrix memory, one step at a time.
 
     The states are ``C`` ``[batch, heads * size * size]``, ``n`` ``[batch, units]`` and ``m``
@@ -44,12 +44,7 @@ class MLSTMCell(RecurrentCell):
     def __init__(
         self, units: int, heads: int = 4, timescale: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(units, **kwargs)
-        self.heads = heads
-        self.head_units = units_of_head(units, heads)
-        if timescale is not None and timescale < 3:
-            raise ValueError(f"timescale is {timescale}; it is at least 3 timesteps")
-        self.timescale = timescale
+        super().__init__(units, heads, timescale, **kwargs)
         self.state_size = [units * self.head_units, units, heads]
 
     def build(self, inputs_shape):
@@ -133,15 +128,6 @@ class MLSTMCell(RecurrentCell):
             "forget gate": ops.exp(remembered - largest),
             "output gate": ops.reshape(output_gate, (-1, self.units)),
         }
-
-    def get_initial_state(self, batch_size: Any = None) -> State:
-        """The states of empty memories; for their shapes see the class."""
-        *zeros, stabiliser = super().get_initial_state(batch_size)
-        return [*zeros, stabiliser + NOTHING]
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"heads": self.heads, "timescale": self.timescale}
-        return {**super().get_config(), **own}
 
 
 def layer(

@@ -15,15 +15,12 @@ import keras
 from keras import ops
 
 from models.initialisers import ChronoLSTM
-from models.layers.heads import HeadwiseOrthogonal, units_of_head
-from models.layers.recurrence import Recurrence, RecurrentCell, State
-
-NOTHING_YET = -1e30
-"""The stabiliser before the first step: a logarithm of zero that is still a number."""
+from models.layers.heads import ExponentialCell, HeadwiseOrthogonal
+from models.layers.recurrence import Recurrence, State
 
 
 @keras.saving.register_keras_serializable(package="rondo")
-class SLSTMCell(RecurrentCell):
+class SLSTMCell(ExponentialCell):
     """The states are ``h``, ``c``, ``n`` and ``m``, ``[batch, units]`` each.
 
     The forget gate's biases start evenly spread from 3 to 6 in each head (memories that fade by
@@ -42,12 +39,7 @@ class SLSTMCell(RecurrentCell):
     def __init__(
         self, units: int, heads: int = 4, timescale: int | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(units, **kwargs)
-        self.heads = heads
-        self.head_units = units_of_head(units, heads)
-        if timescale is not None and timescale < 3:
-            raise ValueError(f"timescale is {timescale}; it is at least 3 timesteps")
-        self.timescale = timescale
+        super().__init__(units, heads, timescale, **kwargs)
         self.state_size = [units] * 4
 
     def build(self, inputs_shape):
@@ -115,15 +107,6 @@ class SLSTMCell(RecurrentCell):
             "output gate": gates["o"],
         }
         return {name: ops.reshape(gate, (-1, self.units)) for name, gate in shown.items()}
-
-    def get_initial_state(self, batch_size: Any = None) -> State:
-        """Zeros, and a stabiliser that lets the first step decide."""
-        *zeros, stabiliser = super().get_initial_state(batch_size)
-        return [*zeros, stabiliser + NOTHING_YET]
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"heads": self.heads, "timescale": self.timescale}
-        return {**super().get_config(), **own}
 
 
 def layer(

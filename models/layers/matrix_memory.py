@@ -11,10 +11,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.layers.heads import NOTHING
 from models.layers.recurrence import State, check_steps
 
-NOTHING = -1e30
-"""A logarithm of zero that is still a number."""
 CHUNK = 64
 """Steps of a chunk at most: within one, time and memory grow with its square."""
 LARGEST_LOGARITHM = 40.0

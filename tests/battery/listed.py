@@ -73,7 +73,6 @@ def by_name(layer: keras.layers.Layer) -> references.Weights:
     return {
         weight.name: np.asarray(keras.ops.convert_to_numpy(weight), np.float64)
         for weight in layer.weights
-        if "seed" not in weight.path
     }
 
 
