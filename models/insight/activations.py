@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -63,20 +63,12 @@ def activations(
     Raises:
         ValueError: a length is not within its row.
     """
-    check_lengths(inputs[feature], inputs[f"{feature}_length"])
-    layers = [
-        layer
-        for layer in network.layers
-        if isinstance(layer, keras.layers.RNN) and layer.name.startswith(f"{feature}.")
-    ]
-    if not layers:
-        return []
-    lengths = np.asarray(inputs[f"{feature}_length"])
+    lengths = _lengths(inputs, feature)
+    layers = [layer for layer in _over(network, feature) if isinstance(layer, keras.layers.RNN)]
     found = []
-    read = _run(network, inputs, {layer.name: layer.input for layer in layers})
-    for layer in layers:
+    for layer, read in _read(network, inputs, layers):
         backward = BACKWARD in layer.name
-        hidden, gates = _stepped(layer, read[layer.name])
+        hidden, gates = _stepped(layer, read)
         found.append(
             LayerActivations(
                 layer.name,
@@ -100,19 +92,11 @@ def attention_weights(
     Raises:
         ValueError: a length is not within its row.
     """
-    check_lengths(inputs[feature], inputs[f"{feature}_length"])
-    layers = [
-        layer
-        for layer in network.layers
-        if hasattr(layer, "attend") and layer.name.startswith(f"{feature}.")
-    ]
-    if not layers:
-        return []
-    lengths = np.asarray(inputs[f"{feature}_length"])
+    lengths = _lengths(inputs, feature)
+    layers = [layer for layer in _over(network, feature) if hasattr(layer, "attend")]
     found = []
-    read = _run(network, inputs, {layer.name: layer.input for layer in layers})
-    for layer in layers:
-        weights = _float32(layer.attend(*read[layer.name])[1])
+    for layer, read in _read(network, inputs, layers):
+        weights = _float32(layer.attend(*read)[1])
         if BACKWARD in layer.name:
             weights = _reversed(np.moveaxis(weights, -1, 1), lengths)
             weights = np.moveaxis(weights, 1, -1)
@@ -120,10 +104,27 @@ def attention_weights(
     return found
 
 
-def _run(network: keras.Model, inputs: Mapping[str, tf.Tensor], tensors: dict) -> dict:
-    """The values of some of the network's inner tensors, by the same names."""
+def _lengths(inputs: Mapping[str, tf.Tensor], feature: str) -> np.ndarray:
+    lengths = inputs[f"{feature}_length"]
+    check_lengths(inputs[feature], lengths)
+    return np.asarray(lengths)
+
+
+def _over(network: keras.Model, feature: str) -> list[keras.layers.Layer]:
+    """The layers over a feature, by their names."""
+    return [layer for layer in network.layers if layer.name.startswith(f"{feature}.")]
+
+
+def _read(
+    network: keras.Model, inputs: Mapping[str, tf.Tensor], layers: list[keras.layers.Layer]
+) -> list[tuple[keras.layers.Layer, Any]]:
+    """Each of some layers with what it reads."""
+    if not layers:
+        return []
     ordered = [inputs[tensor.name] for tensor in network.inputs]
-    return keras.Model(network.inputs, tensors)(ordered, training=False)
+    read = {layer.name: layer.input for layer in layers}
+    values = keras.Model(network.inputs, read)(ordered, training=False)
+    return [(layer, values[layer.name]) for layer in layers]
 
 
 def _in_order(values: tf.Tensor, lengths: np.ndarray, backward: bool) -> np.ndarray:
