@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
 from apache_beam.io import fileio
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
@@ -27,9 +26,9 @@ from tfx.utils import proto_utils
 
 from components.errors import DataError
 from components.ingest.files import reader, sources, unpacked
-from components.ingest.rows import BadFile, BadRow, Example, example_of
-from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, IngestConfig
-from models.raw import RawValue
+from components.ingest.rows import BadFile, BadRow, example_of
+from components.ingest.serialise import serialise
+from components.spec import SPLITS, IngestConfig
 
 SUMMARY = "summary.json"
 SHOWN_PROBLEMS = 5
@@ -170,41 +169,13 @@ class _ReadFile(beam.DoFn):
                         yield problem(line, str(error))
                         continue
                     location = f"{path}:{line}"
-                    serialised = _serialise(example, location, config)
+                    serialised = serialise(example, location, config)
                     counted = tuple(config.task.counted(example.label))
                     yield example.split, counted, location, serialised, example.group
         except BadFile as error:
             yield problem(error.line or 1, error.problem)
         except (EOFError, OSError, zlib.error) as error:
             yield problem(line, f"cannot be read beyond this line: {error}")
-
-
-def _serialise(example: Example, location: str, config: IngestConfig) -> bytes:
-    features = {
-        name: _feature(options.raw.dtype, example.values[name])
-        for name, options in config.features.items()
-    }
-    features[config.task.label] = _feature(config.task.raw.dtype, example.label)
-    features[ID_FEATURE] = _feature("string", location)
-    if example.group is not None:
-        features[GROUP_FEATURE] = _feature("string", example.group)
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
-
-
-def _feature(dtype: str, value: RawValue) -> tf.train.Feature:
-    scalars = list(_scalars(value))
-    if dtype == "string":
-        content = [text.encode("utf-8") for text in scalars]
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=content))
-    return tf.train.Feature(float_list=tf.train.FloatList(value=scalars))
-
-
-def _scalars(value: RawValue) -> Iterator[Any]:
-    if isinstance(value, list):
-        for part in value:
-            yield from _scalars(part)
-    else:
-        yield value
 
 
 def _write_summary(examples, problems, path: str) -> None:
