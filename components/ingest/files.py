@@ -3,25 +3,17 @@
 import difflib
 import functools
 import glob
-import gzip
 import hashlib
-import importlib
 import itertools
 import os
-import zlib
-from types import ModuleType
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from components.errors import DataError
-from components.ingest.readers import reader_module
+from components.ingest.options import DataOptions
+from components.ingest.parts import companions, has_parts, read_part, reader
 from components.ingest.rows import BadRow, Row, example_of
-from components.spec import (
-    SPLITS,
-    DataOptions,
-    IngestConfig,
-    SplitByColumn,
-    SplitByFiles,
-)
+from components.ingest.splits import SPLITS, SplitByColumn, SplitByFiles
+from components.spec import IngestConfig
 
 HEAD_ROWS = 200
 
@@ -31,11 +23,6 @@ class Source(NamedTuple):
 
     role: str
     pattern: str
-
-
-def reader(data_format: str) -> ModuleType:
-    """The module that reads a format."""
-    return importlib.import_module(reader_module(data_format))
 
 
 def sources(data: DataOptions) -> tuple[str, list[Source]]:
@@ -79,9 +66,24 @@ def _pattern(name: str, path: str | None = None) -> str:
     return glob.escape(name) if os.path.exists(path or name) else name
 
 
-def unpacked(stream: BinaryIO, path: str) -> BinaryIO:
-    """The bytes of an open file, decompressed if its name ends in ``.gz``."""
-    return gzip.GzipFile(fileobj=stream) if path.endswith(".gz") else stream
+def local_files(data: DataOptions) -> list[tuple[str, str]]:
+    """The files of this machine that match, each after the split that it is given for; none of a
+    format whose parts are no files.
+    """
+    if has_parts(data):
+        return []
+    base, given = sources(data)
+    return [
+        (role, path)
+        for role, pattern in given
+        for path in sorted(glob.glob(os.path.join(base, pattern)))
+        if os.path.isfile(path)
+    ]
+
+
+def local_parts(data: DataOptions) -> list[tuple[str, str]]:
+    """What is read, each part after the split that it is given for."""
+    return reader(data.format).parts(data) if has_parts(data) else local_files(data)
 
 
 def content_hashes(data: DataOptions) -> dict[str, str]:
@@ -89,10 +91,8 @@ def content_hashes(data: DataOptions) -> dict[str, str]:
 
     TFX tells a change by the files' sizes and times, which an edit within a second can keep.
     """
-    base, given = sources(data)
-    found = [path for _, pattern in given for path in glob.glob(os.path.join(base, pattern))]
-    companions = getattr(reader(data.format), "companions", lambda path: [])
-    found += [other for path in found if "://" not in path for other in companions(path)]
+    found = [path for _, path in local_files(data)]
+    found += [other for path in found for other in companions(path, data)]
     files = [path for path in sorted(set(found)) if os.path.isfile(path)]
     return {path: content_hash(path) for path in files}
 
@@ -109,64 +109,63 @@ def _content_hash(path: str, modified: int) -> str:
 
 
 def check_heads(config: IngestConfig) -> list[str]:
-    """Reads the first rows of every file, so that plain mistakes stop before the pipeline starts.
+    """Reads the first rows of every part, so that plain mistakes stop before the pipeline starts.
+
+    Bad rows stop only where the experiment does not say what else to do with them.
 
     Returns:
-        the files, in order.
+        the parts, in order.
 
     Raises:
         DataError: a file is missing, empty, or its first rows do not fit the experiment.
     """
-    base, given = sources(config.data)
-    checked: list[str] = []
-    for role, pattern in given:
-        where = os.path.join(base, pattern)
-        paths = sorted(path for path in glob.glob(where) if os.path.isfile(path))
-        if not paths:
-            path = config.data.path
-            shown = os.path.join(path, pattern) if role in SPLITS else path
-            raise DataError(
-                f"{shown}: no such file (data.path is {path!r}"
-                + (f", data.split.{role} is {pattern!r}" if role in SPLITS else "")
-                + "; a relative path starts at the experiment file's folder)"
-            )
-        for path in paths:
-            if path in checked:
+    data = config.data
+    parts = local_parts(data)
+    if not has_parts(data):
+        for role, pattern in sources(data)[1]:
+            if not any(given == role for given, _ in parts):
+                shown = os.path.join(data.path, pattern) if role in SPLITS else data.path
                 raise DataError(
-                    f"{path}: data.split.{role} ({pattern!r}) reads a file that another split "
-                    "reads too; what is trained on cannot judge"
+                    f"{shown}: no such file (data.path is {data.path!r}"
+                    + (f", data.split.{role} is {pattern!r}" if role in SPLITS else "")
+                    + "; a relative path starts at the experiment file's folder)"
                 )
-            _check_head(path, role, config)
-        checked += paths
+    checked: list[str] = []
+    for role, part in parts:
+        if part in checked:
+            raise DataError(
+                f"{part}: data.split.{role} reads a file that another split reads too; what is "
+                "trained on cannot judge"
+            )
+        _check_head(part, role, config)
+        checked.append(part)
     return checked
 
 
-def _check_head(path: str, role: str, config: IngestConfig) -> None:
-    module = reader(config.data.format)
-    try:
-        with open(path, "rb") as file, unpacked(file, path) as stream:
-            head = list(itertools.islice(module.rows(stream, path, config.data), HEAD_ROWS))
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+def _check_head(part: str, role: str, config: IngestConfig) -> None:
+    rows = (row for row in read_part(part, config.data) if row.skipped is None)
+    head = list(itertools.islice(rows, HEAD_ROWS))
     if not head:
-        raise DataError(f"{path}: holds no rows")
-    _check_columns(path, head[0], config)
+        raise DataError(f"{part}: holds no rows")
+    _check_columns(part, head[0], config)
     for row in head:
         try:
             example_of(row, role, config)
         except BadRow as error:
-            raise DataError(f"{path}:{row.line}: {error}") from error
+            if config.data.on_bad_row == "fail":
+                raise DataError(f"{part}:{row.line}: {error}") from error
 
 
 def _check_columns(path: str, first: Row, config: IngestConfig) -> None:
-    needed = {"task.label": config.task.label}
+    needed = {} if config.task is None else {"task.label": config.task.label}
     needed |= {
         f"features.{name}.column": options.column or name
         for name, options in config.features.items()
         if options.missing is None
     }
-    if config.data.group is not None:
-        needed["data.group"] = config.data.group
+    for field in ("id", "group", "time"):
+        if getattr(config.data, field) is not None:
+            needed[f"data.{field}"] = getattr(config.data, field)
     if isinstance(config.data.split, SplitByColumn):
         needed["data.split.column"] = config.data.split.column
     if first.problem:

@@ -1,39 +1,57 @@
-"""Rows as readers give them, their split, and their values by feature.
+"""Rows as readers give them, and their values by feature.
 
-A reader is a module ``components/ingest/readers/<format>.py`` with ``rows(stream, path, options)``,
-which yields a ``Row`` for each record of an open binary stream; it never raises for a bad record
-but says in ``problem`` what is wrong with it.
+A reader is a module ``components/ingest/readers/<format>.py``, see ``components.ingest.readers``.
+It never raises for a bad record but says in ``problem`` what is wrong with it, and in ``skipped``
+why it passes over one that is no row (a comment, a line between documents).
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from components.errors import DataError
-from components.spec import DataOptions, IngestConfig, SplitByColumn, SplitByFiles
-from models.raw import RawError, RawValue, column_text
+from components.ingest.splits import split_of, time_number
+from components.spec import IngestConfig
+from models.raw import RawError, RawValue, column_text, column_value
 
 MAX_FIELD_BYTES = 64 * 2**20
 
 
+class Window(NamedTuple):
+    """Where in a longer series (a stream, a document) a row was cut out, in its steps.
+
+    Attributes:
+        series: name of the series, unique in the data.
+        start: first step that the row holds.
+        targets: first step that the row is to predict.
+        end: one beyond its last step.
+    """
+
+    series: str
+    start: int
+    targets: int
+    end: int
+
+
 class Row(NamedTuple):
-    """A record: the line it starts at, its fields by name, or what is wrong with it."""
+    """A record: the line (or number, from 1) it starts at, its fields by name, or what is wrong.
+
+    Attributes:
+        line: where it stands in its part.
+        fields: by column; values are JSON-like, or bytes.
+        problem: why it cannot be used, and what to do; the run's ``on_bad_row`` decides.
+        skipped: why it is passed over, which is no mistake; counted by this text.
+        came: the record as it stood, for the quarantine file, where ``fields`` do not tell it.
+        window: where it was cut out of something longer.
+    """
 
     line: int
     fields: Mapping[str, Any]
     problem: str | None = None
-
-
-class Reader(Protocol):
-    """The contract of a reader module's ``rows``."""
-
-    def __call__(self, stream: BinaryIO, path: str, options: DataOptions) -> Iterator[Row]:
-        """Yields the records of ``stream``, which was opened at ``path``.
-
-        Raises:
-            BadFile: the file as a whole cannot be read (no header, say).
-        """
+    skipped: str | None = None
+    came: str | None = None
+    window: Window | None = None
 
 
 class BadFile(DataError):
@@ -50,12 +68,25 @@ class BadRow(ValueError):
 
 
 class Example(NamedTuple):
-    """A row's values by feature, its label, group and split."""
+    """What is kept of a row.
 
-    split: str
-    label: RawValue
+    Attributes:
+        split: where it falls; None where the times of all rows decide.
+        label: the task's; None without a task.
+        values: by feature.
+        group: what it belongs together with, if the data have groups.
+        id: its name, if the data have ids.
+        time: when it was, if the data have times, in seconds or the column's unit.
+        digest: of the features' values; equal for rows that the model cannot tell apart.
+    """
+
+    split: str | None
+    label: RawValue | None
     values: dict[str, RawValue]
     group: str | None
+    id: str | None
+    time: float | None
+    digest: bytes
 
 
 def example_of(row: Row, role: str, config: IngestConfig) -> Example:
@@ -71,56 +102,50 @@ def example_of(row: Row, role: str, config: IngestConfig) -> Example:
     """
     if row.problem:
         raise BadRow(row.problem)
+    data = config.data
     try:
         values = {name: options.read(row.fields, name) for name, options in config.features.items()}
-        label = config.task.read(row.fields)
-        config.task.check_row(label, values)
-        group = None
-        if config.data.group is not None:
-            group = column_text(row.fields, config.data.group)
-            if not group:
-                raise BadRow(f"column {config.data.group!r} (data.group) is empty")
-        return Example(split_of(row, role, group, config.data), label, values, group)
+        label = None
+        if config.task is not None:
+            label = config.task.read(row.fields)
+            config.task.check_row(label, values)
+        group = _named(row, data.group, "data.group")
+        identity = _named(row, data.id, "data.id")
+        when = None if data.time is None else time_of(row, data.time)
+        digest = digest_of(values)
+        keys = {"row": digest.hex(), "id": identity, "group": group}
+        split = split_of(row.fields, role, keys, data.split)
     except RawError as error:
         raise BadRow(str(error)) from error
+    return Example(split, label, values, group, identity, when, digest)
 
 
-def split_of(row: Row, role: str, group: str | None, options: DataOptions) -> str:
-    """The split that a row belongs to.
+def _named(row: Row, column: str | None, field: str) -> str | None:
+    if column is None:
+        return None
+    text = column_text(row.fields, column)
+    if not text:
+        raise BadRow(f"column {column!r} ({field}) is empty")
+    return text
 
-    Args:
-        row: the row.
-        role: the split that its file was given for (``all`` where rows decide).
-        group: its group, if the data have one.
-        options: the data options.
+
+def time_of(row: Row, column: str) -> float:
+    """When a row was: a number as it stands, an ISO 8601 date or time (UTC if it names no zone) in
+    seconds since 1970.
 
     Raises:
-        BadRow: the split column names no split.
-        RawError: the split column is absent or holds no text.
+        RawError: the column is absent or says no time.
     """
-    split = options.split
-    if isinstance(split, SplitByColumn):
-        came = column_text(row.fields, split.column)
-        named = {split.train: "train", split.validation: "validate", split.test: "test"}
-        if came not in named:
-            raise BadRow(
-                f"column {split.column!r} is {came!r}; a split is one of "
-                f"{', '.join(map(repr, named))}"
-            )
-        return named[came]
-    if isinstance(split, SplitByFiles):
-        if role != "train" or isinstance(split.validation, str):
-            return role
-        key = group if group is not None else json.dumps(row.fields, sort_keys=True)
-        return "validate" if hash_position(f"{split.seed}:{key}") < split.validation else "train"
-    key = group if split.by == "group" else json.dumps(row.fields, sort_keys=True)
-    position = hash_position(f"{split.seed}:{key}")
-    if position < split.train:
-        return "train"
-    return "validate" if position < split.train + split.validation else "test"
+    return time_number(column_value(row.fields, column), column)
 
 
-def hash_position(key: str) -> float:
-    """Where a key falls in [0, 1), evenly and the same everywhere."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+def digest_of(values: Mapping[str, RawValue]) -> bytes:
+    """16 bytes that tell the features' values from all others."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_hex)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:16]
+
+
+def _hex(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"bytes {hashlib.sha256(value).hexdigest()}"
+    raise TypeError(f"{type(value).__name__} is no value of a feature")

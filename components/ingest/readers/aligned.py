@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from typing import BinaryIO
 
+from components.ingest.options import DataOptions
 from components.ingest.rows import BadFile, Row
-from components.spec import DataOptions
 
 PATTERNS = ("*.in", "*.in.gz")
 
 
-def companions(path: str) -> list[str]:
+def companions(path: str, options: DataOptions) -> list[str]:
     """The other files of the folder."""
     beside = glob.glob(os.path.join(glob.escape(os.path.dirname(path)), "*"))
     return sorted(
@@ -37,7 +37,7 @@ def rows(stream: BinaryIO, path: str, options: DataOptions) -> Iterator[Row]:
     """
     if "://" in path:
         raise BadFile(path, None, "format: aligned reads files of this machine (copy the folder)")
-    paths = [path, *companions(path)]
+    paths = [path, *companions(path, options)]
     columns = [os.path.basename(name).removesuffix(".gz") for name in paths]
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     if doubled:

@@ -5,13 +5,25 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from pydantic import Field
+
+from components.ingest.options import DataOptions
 from components.ingest.rows import MAX_FIELD_BYTES, BadFile, Row
-from components.spec import DataOptions
 
 PATTERNS = ("*.csv", "*.csv.gz", "*.tsv", "*.tsv.gz")
 
 
-def rows(stream: BinaryIO, path: str, options: DataOptions) -> Iterator[Row]:
+class Options(DataOptions):
+    """Options of CSV files.
+
+    Attributes:
+        delimiter: what separates the fields.
+    """
+
+    delimiter: str = Field(",", min_length=1, max_length=1)
+
+
+def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
     """Yields the records below the header; quoted fields may hold line ends.
 
     Raises:

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from components.ingest.options import DataOptions
 from components.ingest.rows import Row
-from components.spec import DataOptions
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.ndjson", "*.ndjson.gz")
 

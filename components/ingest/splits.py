@@ -1,0 +1,294 @@
+"""How rows fall to train, validate and test: the options of ``data.split``.
+
+Importing this module imports no TensorFlow.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from models.options import Options
+from models.raw import FLOAT32_MAX, RawError, column_text, shown
+
+SPLITS = ("train", "validate", "test")
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
+SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class _Shares(Options):
+    by: str
+    train: Share = 0.8
+    validation: Share = Field(0.1, alias="validate")
+    test: Share = 0.1
+
+    @model_validator(mode="after")
+    def _shares_fill_the_whole(self) -> "_Shares":
+        total = self.train + self.validation + self.test
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(
+                f"train + validate + test is {total:g}; the shares must add up to 1 "
+                "(for example 0.8, 0.1 and 0.1)"
+            )
+        return self
+
+
+class SplitByHash(_Shares):
+    """Rows fall to a split by a hash, the same wherever and however often they are read.
+
+    Attributes:
+        by: ``row`` hashes what the features read, so rows that the model could not tell apart
+            stay together; ``id`` hashes ``data.id``; ``group`` hashes ``data.group``, so rows that
+            belong together stay together.
+        train: share of the train split.
+        validation: (``validate`` in the file) share of the validate split.
+        test: share of the test split.
+        seed: another seed, another split.
+    """
+
+    by: Literal["row", "id", "group"] = "row"
+    seed: int = 0
+
+
+class SplitByTime(_Shares):
+    """The earliest rows train, the latest test.
+
+    Attributes:
+        by: ``time``.
+        train: share of the distinct times before the validate split.
+        validation: (``validate`` in the file) share of the distinct times between the two.
+        test: share of the latest distinct times.
+        validate_from: time at which the validate split starts, in place of the shares.
+        test_from: time at which the test split starts, in place of the shares.
+        gap: rows closer than this before a cut are left out of both splits, so that what a row
+            forecasts does not lie in the next split: the horizon.  A number in the unit of
+            ``data.time``, or, where that holds dates, a duration such as ``24h`` or ``7d``.
+    """
+
+    by: Literal["time"]
+    validate_from: float | str | None = None
+    test_from: float | str | None = None
+    gap: float | str = 0.0
+
+    @field_validator("gap")
+    @classmethod
+    def _no_negative_gap(cls, gap: float | str) -> float | str:
+        if isinstance(gap, str) and not DURATION.fullmatch(gap):
+            raise ValueError(f"{gap!r} came; a number, or a duration such as 90min, 24h or 7d")
+        if not isinstance(gap, str) and gap < 0:
+            raise ValueError(f"{gap} came; a gap is 0 or more")
+        return gap
+
+    @model_validator(mode="after")
+    def _both_cuts_or_none(self) -> "SplitByTime":
+        if (self.validate_from is None) != (self.test_from is None):
+            raise ValueError("state validate_from and test_from both, or neither")
+        return self
+
+    @property
+    def gap_size(self) -> float:
+        """The gap in seconds, or in the unit of the time column."""
+        if not isinstance(self.gap, str):
+            return self.gap
+        matched = DURATION.fullmatch(self.gap)
+        assert matched, "the validator let it pass"
+        return float(matched[1]) * SECONDS[matched[2]]
+
+
+class SplitByColumn(Options):
+    """A column says which split a row belongs to.
+
+    Attributes:
+        by: ``column``.
+        column: the column.
+        train: its value in rows of the train split.
+        validation: (``validate`` in the file) its value in rows of the validate split.
+        test: its value in rows of the test split.
+    """
+
+    by: Literal["column"]
+    column: str
+    train: str = "train"
+    validation: str = Field("validate", alias="validate")
+    test: str = "test"
+
+    @model_validator(mode="after")
+    def _values_differ(self) -> "SplitByColumn":
+        values = (self.train, self.validation, self.test)
+        if len(set(values)) < len(values):
+            raise ValueError(
+                f"train, validate and test are {', '.join(map(repr, values))}; each split has a "
+                "value of its own"
+            )
+        return self
+
+
+class SplitByFiles(Options):
+    """Files are given for the splits.
+
+    Attributes:
+        by: ``files``.
+        train: file or glob under ``data.path``.
+        validation: (``validate`` in the file) file or glob under ``data.path``, or the share of
+            the train files' rows to hold out, by hash (of ``data.group`` if it is set).
+        test: file or glob under ``data.path``.
+        seed: of the hash that holds rows out.
+    """
+
+    by: Literal["files"]
+    train: str
+    validation: float | str = Field(0.1, alias="validate")
+    test: str
+    seed: int = 0
+
+    @field_validator("validation", mode="before")
+    @classmethod
+    def _file_or_share(cls, value: object) -> object:
+        is_share = isinstance(value, int | float) and 0.0 < value < 1.0
+        if not isinstance(value, str) and not is_share:
+            raise ValueError(
+                f"{value!r} came; give a file or glob under data.path, or the share of the train "
+                "files' rows to hold out, above 0 and below 1"
+            )
+        return value
+
+
+SPLIT_CLASSES = {
+    "row": SplitByHash,
+    "id": SplitByHash,
+    "group": SplitByHash,
+    "time": SplitByTime,
+    "column": SplitByColumn,
+    "files": SplitByFiles,
+}
+
+
+def _split(value: object) -> object:
+    if isinstance(value, dict):
+        return SPLIT_CLASSES[value.get("by", "row")].model_validate(value)
+    return value
+
+
+AnySplit = Annotated[
+    SplitByHash | SplitByTime | SplitByColumn | SplitByFiles, BeforeValidator(_split)
+]
+
+
+def with_grouped_split(data: object) -> object:
+    """Data options whose split, where it does not say, is by the group that they name."""
+    if not isinstance(data, dict) or data.get("group") is None:
+        return data
+    split = data.get("split")
+    if split is None or (isinstance(split, dict) and "by" not in split):
+        return {**data, "split": {"by": "group", **(split or {})}}
+    return data
+
+
+def split_of(
+    fields: Mapping[str, Any], role: str, keys: Mapping[str, str | None], split: AnySplit
+) -> str | None:
+    """The split that a row belongs to; None where the times of all rows decide.
+
+    Args:
+        fields: the row's, by column.
+        role: the split that its file was given for (``all`` where rows decide).
+        keys: what tells it from others: its ``row`` (digest), ``id`` and ``group``.
+        split: how rows fall to splits.
+
+    Raises:
+        RawError: the split column is absent or names no split.
+    """
+    if isinstance(split, SplitByTime):
+        return None
+    if isinstance(split, SplitByColumn):
+        came = column_text(fields, split.column)
+        named = {split.train: "train", split.validation: "validate", split.test: "test"}
+        if came not in named:
+            raise RawError(
+                f"column {split.column!r} is {came!r}; a split is one of "
+                f"{', '.join(map(repr, named))}"
+            )
+        return named[came]
+    if isinstance(split, SplitByFiles):
+        if role != "train" or isinstance(split.validation, str):
+            return role
+        key = keys["group"] or keys["row"]
+        return "validate" if hash_position(f"{split.seed}:{key}") < split.validation else "train"
+    position = hash_position(f"{split.seed}:{keys[split.by]}")
+    if position < split.train:
+        return "train"
+    return "validate" if position < split.train + split.validation else "test"
+
+
+def hash_position(key: str) -> float:
+    """Where a key falls in [0, 1), evenly and the same everywhere."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+class Cuts(NamedTuple):
+    """Times at which the validate and the test split start."""
+
+    validate: float
+    test: float
+
+    def split_of(self, time: float, gap: float) -> str | None:
+        """The split of a time; None for one in the gap before a cut."""
+        if time >= self.test:
+            return "test"
+        if time >= self.test - gap:
+            return None
+        if time >= self.validate:
+            return "validate"
+        return None if time >= self.validate - gap else "train"
+
+
+def cuts_of(times: Iterable[float], split: SplitByTime) -> Cuts:
+    """Where a split by time cuts.
+
+    Args:
+        times: the distinct times of all rows, in any order; not read where the cuts are stated.
+        split: its options.
+    """
+    if split.validate_from is not None:
+        return Cuts(
+            time_number(split.validate_from, "data.split.validate_from"),
+            time_number(split.test_from, "data.split.test_from"),
+        )
+    ordered = sorted(times)
+    if not ordered:
+        return Cuts(0.0, 0.0)
+    first, second = (
+        round(share * len(ordered)) for share in (split.train, split.train + split.validation)
+    )
+    return Cuts(*(ordered[min(place, len(ordered) - 1)] for place in (first, second)))
+
+
+def time_number(value: Any, field: str) -> float:
+    """A time as ``time_of`` says it.
+
+    Raises:
+        RawError: the value is none.
+    """
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, str):
+        try:
+            return time_number(datetime.fromisoformat(value.strip()), field)
+        except ValueError:
+            pass
+    try:
+        number = None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or not abs(number) <= FLOAT32_MAX:
+        raise RawError(
+            f"field {field!r}: {shown(value)} came, where a time is read: a number, or a date or "
+            "time such as 2026-03-31 or 2026-03-31T12:00:00Z"
+        )
+    return number
