@@ -69,7 +69,7 @@ class IngestConfig(Options):
 
     data: AnyData
     features: dict[str, AnyFeature]
-    task: AnyTask
+    task: AnyTask | None
     contents: dict[str, str] = {}
     code: str
 
@@ -85,7 +85,7 @@ class SchemaConfig(Options):
 class GateConfig(Options):
     """What the data gate reads."""
 
-    task: AnyTask
+    task: AnyTask | None
     code: str
 
 
@@ -93,7 +93,7 @@ class TransformConfig(Options):
     """What Transform reads."""
 
     features: dict[str, AnyFeature]
-    task: AnyTask
+    task: AnyTask | None
     code: str
 
 

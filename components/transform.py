@@ -62,5 +62,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     for name, options in config.features.items():
         graph = graph_module("features", options.kind)
         outputs |= graph.preprocess(options, name, inputs[name], analyzers)
+    if config.task is None:
+        return outputs
     task = graph_module("tasks", config.task.kind)
     return outputs | task.preprocess(config.task, inputs[config.task.label], analyzers)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from components.errors import UserError
-from components.ingest.files import reader
-from components.spec import DataOptions, SplitByFiles
+from components.ingest.options import DataOptions
+from components.ingest.parts import reader
+from components.ingest.splits import SplitByFiles
 from models.features.vectors import features_with_vectors
 from pipeline.experiment import Experiment
 

@@ -8,6 +8,7 @@ inputs are its cache key.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from tfx.components import ExampleValidator, Pusher, StatisticsGen
 from tfx.components import Transform as TfxTransform
@@ -125,6 +126,32 @@ def create_pipeline(
             **read,
             custom_config={TUNE_KEY: node_configs.tune_config(experiment).to_json()},
         ).with_id(TUNE)
+    prepared = [ingest, statistics, schema_node, validation, gate, transform]
+    prepared += [node for node in (embeddings, tuner) if node]
+    judged: list[BaseNode] = []
+    if experiment.task is not None and not only_tune:
+        judged = _judged(experiment, read, examples, tuner, metadata_path, push_directory)
+    return pipeline.Pipeline(
+        pipeline_name=experiment.name,
+        pipeline_root=pipeline_root,
+        components=[*prepared, *judged],
+        enable_cache=True,
+        metadata_connection_config=(
+            metadata.sqlite_metadata_connection_config(metadata_path) if metadata_path else None
+        ),
+        beam_pipeline_args=list(beam_args),
+    )
+
+
+def _judged(
+    experiment: Experiment,
+    read: dict[str, Any],
+    examples: Any,
+    tuner: BaseNode | None,
+    metadata_path: str | None,
+    push_directory: str,
+) -> list[BaseNode]:
+    """From the Trainer on: what an experiment with a task has beside its data."""
     trainer = NetworkTrainer(
         **read,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
@@ -149,7 +176,7 @@ def create_pipeline(
         baseline_model=last_blessed.outputs["model"],
         eval_config=eval_config(node_configs.evaluate_config(experiment), experiment.task.label),
         example_splits=["test"],
-        schema=schema,
+        schema=read["schema"],
     ).with_id(EVALUATE)
     pusher = Pusher(
         model=model,
@@ -158,16 +185,4 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_directory)
         ),
     ).with_id(PUSH)
-    prepared = [ingest, statistics, schema_node, validation, gate, transform]
-    prepared += [node for node in (embeddings, tuner) if node]
-    judged = [trainer, last_blessed, evaluator, pusher]
-    return pipeline.Pipeline(
-        pipeline_name=experiment.name,
-        pipeline_root=pipeline_root,
-        components=[*prepared, *([] if only_tune else judged)],
-        enable_cache=True,
-        metadata_connection_config=(
-            metadata.sqlite_metadata_connection_config(metadata_path) if metadata_path else None
-        ),
-        beam_pipeline_args=list(beam_args),
-    )
+    return [trainer, last_blessed, evaluator, pusher]

@@ -11,15 +11,9 @@ from typing import Any
 
 from pydantic import Field
 
-from components.spec import (
-    GROUP_FEATURE,
-    ID_FEATURE,
-    SPLIT_CLASSES,
-    DataOptions,
-    ReleaseOptions,
-    SplitByHash,
-    with_grouped_split,
-)
+from components.ingest.options import AnyData, DataOptions, data_class
+from components.ingest.splits import SPLIT_CLASSES, SplitByHash, with_grouped_split
+from components.spec import GROUP_FEATURE, ID_FEATURE, ReleaseOptions
 from models.features.vectors import features_with_vectors, reads_embedding_size
 from models.options import (
     LABEL,
@@ -49,7 +43,7 @@ class Experiment(Options):
         name: of the experiment, its runs and its served model.
         data: where the rows are and how they split.
         features: what the model reads, by name.
-        task: what it answers.
+        task: what it answers; left out, the data are read, validated and transformed, no more.
         network: how it is built.
         training: how it is trained.
         tune: how better network and training options are searched for, if they are.
@@ -57,9 +51,9 @@ class Experiment(Options):
     """
 
     name: str
-    data: DataOptions
+    data: AnyData
     features: dict[str, AnyFeature] = Field(min_length=1)
-    task: AnyTask
+    task: AnyTask | None = None
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
     tune: TuneOptions | None = None
@@ -70,12 +64,13 @@ class ExperimentError(ValueError):
     """An experiment file has mistakes; the message lists them all, a line each."""
 
 
-def load(path: str, overrides: Sequence[str] = ()) -> Experiment:
+def load(path: str, overrides: Sequence[str] = (), data_alone: bool = False) -> Experiment:
     """Reads and checks an experiment file.
 
     Args:
         path: the file.
         overrides: ``field.in.dots=value`` in YAML, as ``--set`` takes them.
+        data_alone: whether an experiment will do that states no task.
 
     Raises:
         ExperimentError: the file cannot be read or has mistakes.
@@ -88,16 +83,19 @@ def load(path: str, overrides: Sequence[str] = ()) -> Experiment:
         raise ExperimentError(
             f"{path}: {reason} (`rondo init NAME` writes an experiment file)"
         ) from error
-    return load_text(text, path, overrides)
+    return load_text(text, path, overrides, data_alone)
 
 
-def load_text(text: str, path: str, overrides: Sequence[str] = ()) -> Experiment:
+def load_text(
+    text: str, path: str, overrides: Sequence[str] = (), data_alone: bool = False
+) -> Experiment:
     """Checks the text of an experiment file.
 
     Args:
         text: what the file holds, or is to hold.
         path: the file, which errors name and the data's path starts beside.
         overrides: as ``load`` takes them.
+        data_alone: likewise.
 
     Raises:
         ExperimentError: the text has mistakes.
@@ -112,7 +110,7 @@ def load_text(text: str, path: str, overrides: Sequence[str] = ()) -> Experiment
     except OverrideError as error:
         raise ExperimentError(str(error)) from error
     problems: list[Problem] = []
-    experiment = _check(document.data, problems)
+    experiment = _check(document.data, problems, data_alone)
     mistakes += [_located(path, document, origins, problem) for problem in problems]
     if mistakes:
         raise ExperimentError("\n".join(mistakes))
@@ -132,7 +130,7 @@ def _located(path: str, document: Document, origins: dict[Path, str], problem: P
     return f"{where}: {field}: {problem.message}" if field else f"{where}: {problem.message}"
 
 
-def _check(data: Any, problems: list[Problem]) -> Experiment | None:
+def _check(data: Any, problems: list[Problem], data_alone: bool) -> Experiment | None:
     if not isinstance(data, dict):
         came = "the file is empty" if data is None else f"a {type(data).__name__} came"
         problems.append(
@@ -143,6 +141,7 @@ def _check(data: Any, problems: list[Problem]) -> Experiment | None:
     for name, field in Experiment.model_fields.items():
         if field.is_required() and data.get(name) is None:
             problems.append(Problem((name,), "is missing; every experiment states it"))
+    _check_alone(data, data_alone, problems)
     parts: dict[str, Any] = {}
     if isinstance(data.get("name"), str) and NAME.fullmatch(data["name"]):
         parts["name"] = data["name"]
@@ -173,6 +172,24 @@ def _check(data: Any, problems: list[Problem]) -> Experiment | None:
     return None if problems else Experiment(**parts)
 
 
+def _check_alone(data: dict[str, Any], data_alone: bool, problems: list[Problem]) -> None:
+    """What an experiment without a task may not state, or may not be asked for."""
+    if data.get("task") is not None:
+        return
+    if not data_alone:
+        message = (
+            "is missing; every experiment that is to learn states it (without it `rondo run` "
+            "prepares the data, no more)"
+        )
+        problems.append(Problem(("task",), message))
+        return
+    problems += [
+        Problem((name,), "does nothing without a task (state the task:, or take this out)")
+        for name in ("network", "training", "tune", "release")
+        if name in data
+    ]
+
+
 def _check_data(data: Any, parts: dict[str, Any], problems: list[Problem]) -> None:
     if data is None:
         return
@@ -182,7 +199,13 @@ def _check_data(data: Any, parts: dict[str, Any], problems: list[Problem]) -> No
         data = {key: value for key, value in data.items() if key != "split"}
         if split is not None:
             data["split"] = split
-    parts["data"] = check_options(DataOptions, data, ("data",), problems)
+    data_format = data.get("format") if isinstance(data, dict) else None
+    try:
+        options = data_class(data_format)
+    except ValueError as error:
+        problems.append(Problem(("data", "format"), str(error)))
+        return
+    parts["data"] = check_options(options, data, ("data",), problems)
 
 
 def _check_split(split: Any, problems: list[Problem]) -> Any:
@@ -285,10 +308,16 @@ def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
                 "vectors; take it out",
             )
         )
-    split = data.split if isinstance(data, DataOptions) else None
-    if isinstance(split, SplitByHash) and split.by == "group" and data.group is None:
+    needed = data.needed_column if isinstance(data, DataOptions) else None
+    if needed is not None:
+        field, by = needed
+        says = {
+            "group": "to group by",
+            "id": "that names a row",
+            "time": "that says when a row was",
+        }
         problems.append(
-            Problem(("data", "split", "by"), "group needs data.group, the column to group by")
+            Problem(("data", "split", "by"), f"{by} needs data.{field}, the column {says[field]}")
         )
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -20,6 +21,7 @@ from components.embeddings.spec import EMBEDDINGS_KEY
 from components.errors import UserError
 from components.evaluate.gate import RELEASE
 from components.ingest.files import check_heads
+from components.ingest.summary import SUMMARY
 from components.train.run import VALUES
 from components.tune.results import SEARCH, SearchResult
 from components.validate.gate import REPORT
@@ -107,6 +109,7 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
         uri = _output(nodes, node, output)
         if uri:
             record.artifacts[key] = uri
+    record.rows = _rows(record.artifacts.get("examples"))
     trained = record.artifacts.get("model_run")
     if trained:
         values = json.loads(Path(trained, VALUES).read_text(encoding="utf-8"))
@@ -126,8 +129,23 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
         if record.verdict["blessed"]:
             record.restored = _restore(place, nodes)
     record.model = newest_model(place)
-    if observation.failure is None:
+    if observation.failure is None and not any(n.node == dag.TRAIN for n in observation.nodes):
+        record.state = "prepared"
+    elif observation.failure is None:
         record.state = "blessed" if record.verdict and record.verdict["blessed"] else "refused"
+
+
+def _rows(examples: str | None) -> dict[str, Any]:
+    """Of ingest's summary, what a person wants to know after a run."""
+    if examples is None or not Path(examples, SUMMARY).is_file():
+        return {}
+    summary = json.loads(Path(examples, SUMMARY).read_text(encoding="utf-8"))
+    kept = {name: summary[name] for name in ("read", "rows", "skipped")}
+    file = summary["quarantine"]
+    return kept | {
+        "bad": summary["problem_count"],
+        "quarantine": str(Path(examples, file)) if file else None,
+    }
 
 
 def _output(nodes: dict[str, NodeRecord], node: str, output: str) -> str | None:

@@ -31,7 +31,7 @@ def ingest_config(experiment: Experiment) -> IngestConfig:
     return IngestConfig(
         data=experiment.data,
         features={name: options.for_reading() for name, options in experiment.features.items()},
-        task=experiment.task.for_reading(),
+        task=experiment.task.for_reading() if experiment.task else None,
         contents=content_hashes(experiment.data),
         code=code_hash(ingest_modules(experiment)),
     )
@@ -40,8 +40,10 @@ def ingest_config(experiment: Experiment) -> IngestConfig:
 def schema_config(experiment: Experiment) -> SchemaConfig:
     """What the schema is derived from."""
     raw = {name: options.raw for name, options in experiment.features.items()}
+    if experiment.task is not None:
+        raw[experiment.task.label] = experiment.task.raw
     return SchemaConfig(
-        raw=raw | {experiment.task.label: experiment.task.raw},
+        raw=raw,
         grouped=experiment.data.group is not None,
         code=code_hash(schema_modules(experiment)),
     )
@@ -153,7 +155,7 @@ def schema_modules(experiment: Experiment) -> list[str]:
 
 def gate_modules(experiment: Experiment) -> list[str]:
     """Whose code the data gate runs."""
-    return ["components.validate.gate", slice_module("tasks", experiment.task.kind)]
+    return ["components.validate.gate", *_task(experiment)]
 
 
 def transform_modules(experiment: Experiment) -> list[str]:
@@ -185,7 +187,11 @@ def evaluate_modules(experiment: Experiment) -> list[str]:
 def _slices(experiment: Experiment) -> list[str]:
     kinds = sorted({options.kind for options in experiment.features.values()})
     slices = [slice_module("features", kind) for kind in kinds]
-    return [*slices, slice_module("tasks", experiment.task.kind)]
+    return [*slices, *_task(experiment)]
+
+
+def _task(experiment: Experiment) -> list[str]:
+    return [slice_module("tasks", experiment.task.kind)] if experiment.task else []
 
 
 def _graphs(experiment: Experiment) -> list[str]:

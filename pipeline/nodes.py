@@ -97,7 +97,7 @@ def nodes(experiment: Experiment, only_tune: bool = False) -> list[Node]:
     if tune:
         found.append(Node(TUNE, dict(read), node_configs.tune_config, node_configs.tune_modules))
         read["hyperparameters"] = Output(TUNE, "best_hyperparameters")
-    return found if only_tune else [*found, *_judged(read)]
+    return found if only_tune or experiment.task is None else [*found, *_judged(read)]
 
 
 def _judged(read: Mapping[str, Output]) -> list[Node]:

@@ -18,7 +18,9 @@ from pipeline.workspace import Workspace
 
 RECORD = "run.json"
 LOG = "log.txt"
-State = Literal["running", "blessed", "refused", "tuned", "failed", "interrupted", "killed"]
+State = Literal[
+    "running", "blessed", "refused", "tuned", "prepared", "failed", "interrupted", "killed"
+]
 
 
 @dataclass
@@ -38,6 +40,8 @@ class RunRecord:
         nodes: dicts of ``node``, ``state``, ``seconds``, and ``why`` it ran, a line a reason.
         verdict: the release's rules and metrics, see ``components.evaluate.gate``.
         search: what came of the Tuner, see ``components.tune.results``.
+        rows: what ingest counted: ``read``, ``rows`` by split, ``skipped`` by reason, ``bad`` and,
+            where they are kept, the ``quarantine`` file.
         warnings: what the data gate warned of.
         model: folder of the model that is served now, if one was ever pushed.
         artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``, and
@@ -66,6 +70,7 @@ class RunRecord:
     nodes: list[dict[str, Any]] = field(default_factory=list)
     verdict: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
+    rows: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     model: str | None = None
     artifacts: dict[str, str] = field(default_factory=dict)

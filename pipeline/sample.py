@@ -4,21 +4,23 @@ Rows are read as ingest reads them, file by file, each file within its share of 
 not reached is estimated from the bytes that were.
 """
 
-import glob
 import io
 import math
 import os
 import random
 import time
-import zlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from components.errors import DataError
-from components.ingest.files import reader, sources, unpacked
-from components.ingest.rows import BadRow, Example, example_of
-from components.spec import SPLITS, IngestConfig
+from components.ingest.files import local_parts
+from components.ingest.parts import read_part, unpacked
+from components.ingest.rows import BadFile, BadRow, Example, example_of
+from components.ingest.splits import SPLITS, SplitByTime, cuts_of
+from components.spec import IngestConfig
 from models.options import FeatureOptions
 
 SECONDS = 4.0
@@ -110,16 +112,11 @@ def read_sample(
         DataError: rows cannot be used; the message has the first of them.
     """
     gathered = _Gathered(config, features)
-    base, given = sources(config.data)
-    files = [
-        (path, source.role)
-        for source in given
-        for path in sorted(glob.glob(os.path.join(base, source.pattern)))
-        if os.path.isfile(path)
-    ]
-    total = sum(os.path.getsize(path) for path, _ in files) or 1
-    for path, role in files:
-        gathered.read(path, role, seconds * os.path.getsize(path) / total)
+    parts = local_parts(config.data)
+    sizes = [os.path.getsize(part) if os.path.isfile(part) else 1 for _, part in parts]
+    total = sum(sizes) or 1
+    for (role, part), size in zip(parts, sizes, strict=True):
+        gathered.read(part, role, size, seconds * size / total)
     return gathered.sample(total)
 
 
@@ -143,49 +140,63 @@ class _Gathered:
         self._kept: list[tuple[dict[str, Any], Any]] = []
         self._offered = 0
         self._random = random.Random(0)
+        self._times: list[tuple[float, float]] = []
+        self._fails = config.data.on_bad_row == "fail"
         self._read, self._unpacked = 0.0, 0.0
         self._whole = True
 
-    def read(self, path: str, role: str, seconds: float) -> None:
-        """Reads a file for some seconds."""
+    def read(self, part: str, role: str, size: int, seconds: float) -> None:
+        """Reads a part of so many bytes for some seconds."""
         ends = time.perf_counter() + seconds
         found = dict.fromkeys(SPLITS, 0)
+        times: list[float] = []
         problems: list[str] = []
-        size = os.path.getsize(path)
+        opened: list[tuple[BinaryIO, BinaryIO]] = []
         ended, read, there = True, 0, 0
-        try:
+
+        @contextmanager
+        def opener(path: str) -> Iterator[BinaryIO]:
             with _InSteps(io.FileIO(path)) as raw, unpacked(raw, path) as stream:
-                rows = reader(self._config.data.format).rows(stream, path, self._config.data)
-                for number, row in enumerate(rows):
+                opened.append((raw, stream))
+                yield stream
+
+        try:
+            for number, row in enumerate(read_part(part, self._config.data, opener)):
+                # Now: a reader may close the stream as it ends.
+                read, there = (file.tell() for file in opened[0]) if opened else (size, size)
+                if row.skipped is None:
                     try:
                         example = example_of(row, role, self._config)
                     except BadRow as error:
-                        problems.append(f"{path}:{row.line}: {error}")
-                        if len(problems) == SHOWN_PROBLEMS:
+                        problems.append(f"{part}:{row.line}: {error}")
+                        if self._fails and len(problems) == SHOWN_PROBLEMS:
                             break
                         continue
-                    found[example.split] += 1
-                    # Now: a reader may close the stream as it ends.
-                    read, there = raw.tell(), stream.tell()
+                    if example.split is None:
+                        times.append(example.time)
+                    else:
+                        found[example.split] += 1
                     self._add(example, number < MEASURED_ROWS or number % EVERY == 0)
-                    if time.perf_counter() > ends:
-                        ended = False
-                        break
-        except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{path}: cannot be read: {error}") from error
-        if problems:
+                if time.perf_counter() > ends:
+                    ended = False
+                    break
+        except BadFile as error:
+            problems.append(str(error))
+        if problems and self._fails:
             raise DataError("\n".join(problems))
-        read = size if ended else read
-        share = max(read / max(size, 1), 1e-9)
+        share = max((size if ended else read) / max(size, 1), 1e-9)
         for split, rows in found.items():
             self._rows[split] += rows / share
-        self._read += read
+        self._times += [(when, 1 / share) for when in times]
+        self._read += size if ended else read
         self._unpacked += there / share
         self._whole = self._whole and ended
 
     def _add(self, example: Example, measured: bool) -> None:
-        self._labels.update(self._config.task.counted(example.label))
-        train = example.split == "train"
+        if self._config.task is not None:
+            self._labels.update(self._config.task.counted(example.label))
+        # Where the times of all rows decide, any row may be one that is learnt from.
+        train = example.split in ("train", None)
         if measured:
             for name, options in self._features.items():
                 value = example.values[name]
@@ -205,7 +216,14 @@ class _Gathered:
                     self._kept[place] = (example.values, example.label)
 
     def sample(self, size: int) -> DataSample:
-        """What was gathered, of files of a size."""
+        """What was gathered, of parts of a size."""
+        split = self._config.data.split
+        if isinstance(split, SplitByTime):
+            cuts = cuts_of({when for when, _ in self._times}, split)
+            for when, rows in self._times:
+                fallen = cuts.split_of(when, split.gap_size)
+                if fallen is not None:
+                    self._rows[fallen] += rows
         return DataSample(
             self._whole,
             self._read / size,

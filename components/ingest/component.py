@@ -9,6 +9,7 @@ from tfx.components.example_gen import driver, utils
 from tfx.dsl.components.base import executor_spec
 
 from components.ingest.executor import IngestExecutor, config_of
+from components.ingest.parts import has_parts
 
 
 class IngestDriver(driver.FileBasedDriver):
@@ -21,8 +22,16 @@ class IngestDriver(driver.FileBasedDriver):
         self, exec_properties: dict[str, Any], *pipeline_and_component: Any
     ) -> dict[str, Any]:
         """As TFX's, but for the fingerprint."""
-        resolved = super().resolve_exec_properties(exec_properties, *pipeline_and_component)
-        contents = config_of(exec_properties).contents
+        config = config_of(exec_properties)
+        if has_parts(config.data):
+            # No files that TFX could match: the reader says what tells the data from other data.
+            resolved = exec_properties | {
+                utils.SPAN_PROPERTY_NAME: 0,
+                utils.VERSION_PROPERTY_NAME: None,
+            }
+        else:
+            resolved = super().resolve_exec_properties(exec_properties, *pipeline_and_component)
+        contents = config.contents
         if contents:
             text = json.dumps(contents, sort_keys=True)
             digest = hashlib.sha256(text.encode("utf-8")).hexdigest()

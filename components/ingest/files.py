@@ -34,6 +34,8 @@ def sources(data: DataOptions) -> tuple[str, list[Source]]:
     Raises:
         DataError: no file matches, or a folder holds files of the format under several endings.
     """
+    if has_parts(data):
+        return ".", [Source("all", "*")]
     split = data.split
     if isinstance(split, SplitByFiles):
         patterns = {"train": split.train, "validate": split.validation, "test": split.test}
@@ -87,10 +89,13 @@ def local_parts(data: DataOptions) -> list[tuple[str, str]]:
 
 
 def content_hashes(data: DataOptions) -> dict[str, str]:
-    """SHA-256 of each local file that the experiment reads, by path.
+    """SHA-256 of each local file that the experiment reads, by path; the reader's own fingerprint
+    of what are no files.
 
     TFX tells a change by the files' sizes and times, which an edit within a second can keep.
     """
+    if has_parts(data):
+        return {data.path: reader(data.format).fingerprint(data)}
     found = [path for _, path in local_files(data)]
     found += [other for path in found for other in companions(path, data)]
     files = [path for path in sorted(set(found)) if os.path.isfile(path)]

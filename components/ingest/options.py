@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, SerializeAsAny, field_validator, model_val
 
 from components.ingest.readers import reader_module, reader_problem
 from components.ingest.splits import AnySplit, SplitByHash, SplitByTime, with_grouped_split
+from models.dotted import function_problem
 from models.options import Options
 
 
@@ -78,10 +79,26 @@ class DataOptions(Options):
 
 
 def data_class(data_format: Any) -> type[DataOptions]:
-    """The options class of a format; the common one if its reader has none, or is none."""
+    """The options class of a format; the common one if its reader has none, or is none.
+
+    Raises:
+        ValueError: the reader, somebody's own, cannot be imported, or its options are none.
+    """
     if not isinstance(data_format, str) or reader_problem(data_format):
         return DataOptions
-    return getattr(importlib.import_module(reader_module(data_format)), "Options", DataOptions)
+    module = reader_module(data_format)
+    if function_problem(f"{module}.Options") is not None:
+        return DataOptions
+    try:
+        options = importlib.import_module(module).Options
+    except Exception as error:  # Whatever a user's module may raise while it is imported.
+        raise ValueError(f"cannot import {module!r}: {type(error).__name__}: {error}") from error
+    if not (isinstance(options, type) and issubclass(options, DataOptions)):
+        raise ValueError(
+            f"{module}.Options are no data options (derive them from {DataOptions.__module__}."
+            "DataOptions)"
+        )
+    return options
 
 
 def _data(value: object) -> object:

@@ -4,6 +4,7 @@ import gzip
 import importlib
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any, BinaryIO
 
@@ -14,7 +15,8 @@ from components.ingest.rows import BadFile, Row
 UNREADABLE = (EOFError, OSError, zlib.error)
 """What a file that is truncated, damaged or not there raises while it is read."""
 
-Opener = Callable[[str], BinaryIO]
+Opener = Callable[[str], AbstractContextManager[BinaryIO]]
+"""Opens a file and unpacks it."""
 
 
 def reader(data_format: str) -> ModuleType:
@@ -40,9 +42,11 @@ def unpacked(stream: BinaryIO, path: str) -> BinaryIO:
     return gzip.GzipFile(fileobj=stream) if path.endswith(".gz") else stream
 
 
-def local(path: str) -> BinaryIO:
-    """Opens a file of this machine."""
-    return open(path, "rb")
+@contextmanager
+def local(path: str) -> Iterator[BinaryIO]:
+    """Opens a file of this machine and unpacks it."""
+    with open(path, "rb") as raw, unpacked(raw, path) as stream:
+        yield stream
 
 
 def read_part(part: str, data: DataOptions, opener: Opener = local) -> Iterator[Row]:
@@ -51,7 +55,7 @@ def read_part(part: str, data: DataOptions, opener: Opener = local) -> Iterator[
     Args:
         part: a file's path, or what the reader calls its part.
         data: the data options.
-        opener: opens a file for reading, as it is stored.
+        opener: opens a file for reading.
 
     Raises:
         BadFile: it cannot be read, from a place on; the message says why.
@@ -64,7 +68,7 @@ def read_part(part: str, data: DataOptions, opener: Opener = local) -> Iterator[
                 line = row.line
                 yield row
         else:
-            with opener(part) as raw, unpacked(raw, part) as stream:
+            with opener(part) as stream:
                 for row in module.rows(stream, part, data):
                     line = row.line
                     yield row

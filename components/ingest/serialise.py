@@ -22,7 +22,8 @@ def serialise(example: Example, location: str, config: IngestConfig) -> bytes:
         name: _feature(options.raw.dtype, example.values[name])
         for name, options in config.features.items()
     }
-    features[config.task.label] = _feature(config.task.raw.dtype, example.label)
+    if config.task is not None:
+        features[config.task.label] = _feature(config.task.raw.dtype, example.label)
     features[ID_FEATURE] = _feature("string", location)
     if example.group is not None:
         features[GROUP_FEATURE] = _feature("string", example.group)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from models.options import Options
 from models.raw import FLOAT32_MAX, RawError, column_text, shown
@@ -100,32 +100,79 @@ class SplitByTime(_Shares):
         return float(matched[1]) * SECONDS[matched[2]]
 
 
+Values = str | list[str]
+RANGE = re.compile(r"(-?\d+)-(-?\d+)")
+
+
 class SplitByColumn(Options):
     """A column says which split a row belongs to.
 
     Attributes:
         by: ``column``.
         column: the column.
-        train: its value in rows of the train split.
-        validation: (``validate`` in the file) its value in rows of the validate split.
-        test: its value in rows of the test split.
+        train: its value in rows of the train split, a list of values, or a range of whole numbers
+            such as ``5-49``.
+        validation: (``validate`` in the file) likewise of the validate split, or the share of the
+            train rows to hold out, by hash (of ``data.group`` if it is set).
+        test: likewise of the test split.
+        seed: of the hash that holds rows out.
     """
 
     by: Literal["column"]
     column: str
-    train: str = "train"
-    validation: str = Field("validate", alias="validate")
-    test: str = "test"
+    train: Values = "train"
+    validation: float | Values = Field("validate", alias="validate")
+    test: Values = "test"
+    seed: int = 0
+
+    @field_validator("train", "validation", "test", mode="before")
+    @classmethod
+    def _as_text(cls, value: object, info: ValidationInfo) -> object:
+        is_share = isinstance(value, float) and 0.0 < value < 1.0
+        if is_share and info.field_name == "validation":
+            return value
+        if isinstance(value, list) and value:
+            return [str(one) for one in value]
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return str(value)
+        raise ValueError(
+            f"{value!r} came; give a value of the column, a list of them, or a range such as 0-4"
+            + (", or the share of the train rows to hold out" * (info.field_name == "validation"))
+        )
 
     @model_validator(mode="after")
     def _values_differ(self) -> "SplitByColumn":
-        values = (self.train, self.validation, self.test)
+        values = [one for values in self.named.values() for one in _listed(values)]
         if len(set(values)) < len(values):
             raise ValueError(
-                f"train, validate and test are {', '.join(map(repr, values))}; each split has a "
-                "value of its own"
+                f"train, validate and test are {', '.join(map(repr, self.named.values()))}; each "
+                "split has values of its own"
             )
         return self
+
+    @property
+    def named(self) -> dict[str, Values]:
+        """The splits that the column names, with its values."""
+        named = {"train": self.train, "validate": self.validation, "test": self.test}
+        return {split: values for split, values in named.items() if not isinstance(values, float)}
+
+    def split_of(self, came: str) -> str | None:
+        """The split that a value names, or None."""
+        for split, values in self.named.items():
+            if any(came == value or _in_range(came, value) for value in _listed(values)):
+                return split
+        return None
+
+
+def _listed(values: Values) -> list[str]:
+    return [values] if isinstance(values, str) else values
+
+
+def _in_range(came: str, value: str) -> bool:
+    matched = RANGE.fullmatch(value)
+    if matched is None or not re.fullmatch(r"-?\d{1,18}", came):
+        return False
+    return int(matched[1]) <= int(came) <= int(matched[2])
 
 
 class SplitByFiles(Options):
@@ -207,22 +254,25 @@ def split_of(
         return None
     if isinstance(split, SplitByColumn):
         came = column_text(fields, split.column)
-        named = {split.train: "train", split.validation: "validate", split.test: "test"}
-        if came not in named:
-            raise RawError(
-                f"column {split.column!r} is {came!r}; a split is one of "
-                f"{', '.join(map(repr, named))}"
-            )
-        return named[came]
+        found = split.split_of(came)
+        if found is None:
+            named = ", ".join(f"{name} {value!r}" for name, value in split.named.items())
+            raise RawError(f"column {split.column!r} is {came!r}; the splits are {named}")
+        held_out = isinstance(split.validation, float) and found == "train"
+        return _held_out(keys, split.validation, split.seed) if held_out else found
     if isinstance(split, SplitByFiles):
         if role != "train" or isinstance(split.validation, str):
             return role
-        key = keys["group"] or keys["row"]
-        return "validate" if hash_position(f"{split.seed}:{key}") < split.validation else "train"
+        return _held_out(keys, split.validation, split.seed)
     position = hash_position(f"{split.seed}:{keys[split.by]}")
     if position < split.train:
         return "train"
     return "validate" if position < split.train + split.validation else "test"
+
+
+def _held_out(keys: Mapping[str, str | None], share: float, seed: int) -> str:
+    key = keys["group"] or keys["row"]
+    return "validate" if hash_position(f"{seed}:{key}") < share else "train"
 
 
 def hash_position(key: str) -> float:

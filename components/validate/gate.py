@@ -15,8 +15,9 @@ from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples
 
 from components.errors import DataError
-from components.ingest.executor import SUMMARY
-from components.spec import SPLITS, GateConfig
+from components.ingest.splits import SPLITS
+from components.ingest.summary import SUMMARY
+from components.spec import GateConfig
 from models.options import LabelCount
 
 REPORT = "report.json"
@@ -50,7 +51,7 @@ def check(
         if rows[split] == 0
     ]
     warnings: list[str] = []
-    if not errors:
+    if not errors and config.task is not None:
         errors, warnings = config.task.label_problems(labels)
     for split, found in anomalies.items():
         for name, anomaly in sorted(found.anomaly_info.items()):

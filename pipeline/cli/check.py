@@ -41,7 +41,7 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     from pipeline.sample import read_sample
 
     add_import_folders(file)
-    experiment = load(file, overrides)
+    experiment = load(file, overrides, data_alone=True)
     sizes = check_vectors(embeddings_config(experiment))
     for name, vectors in features_with_vectors(experiment.features).items():
         found = f"{sizes[name]} numbers a word" if name in sizes else "not read here"
@@ -56,7 +56,9 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     sample = read_sample(config, experiment.features)
     _show_sample(experiment, sample)
     click.echo(f"{file}: experiment {experiment.name!r} is fine")
-    if not quick and len(sizes) < len(features_with_vectors(experiment.features)):
+    if experiment.task is None:
+        click.echo("no task is stated: a run reads, validates and transforms these data")
+    elif not quick and len(sizes) < len(features_with_vectors(experiment.features)):
         click.echo("nothing is predicted, since vectors are not read here")
     elif not quick:
         _predict(experiment, config, sample, home)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -177,6 +177,8 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
         console.print(f"[yellow]warning:[/] {escape(warning)}")
     if record.search:
         show_search(console, SearchResult.from_dict(record.search))
+    for line in _rows_lines(record.rows):
+        console.print(escape(line), soft_wrap=True)
     verdict = record.verdict
     if verdict:
         console.print(_metrics_table(verdict))
@@ -206,7 +208,9 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
         console.print("the same command goes on here once the cause is mended")
     elif record.state == "interrupted":
         console.print("[bold yellow]interrupted[/]: the same command goes on at the node it was in")
-    if not ran and record.state in ("blessed", "refused", "tuned"):
+    elif record.state == "prepared":
+        console.print("[bold green]prepared[/]: read, validated and transformed; no task is stated")
+    if not ran and record.state in ("blessed", "refused", "tuned", "prepared"):
         console.print("every node was up to date: none ran")
     if record.parameters:
         console.print(f"size   {parameters(record)} parameters")
@@ -216,6 +220,19 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     console.print(f"took   {_taken(record)}", soft_wrap=True)
     if record.state == "blessed" and record.model:
         console.print(f"next   {escape(serve_command(record.experiment, home))}", soft_wrap=True)
+
+
+def _rows_lines(rows: dict[str, Any]) -> list[str]:
+    """What was read, and what became of it."""
+    if not rows:
+        return []
+    splits = ", ".join(f"{split} {count:,}" for split, count in rows["rows"].items())
+    lines = [f"rows   {rows['read']:,} read: {splits}"]
+    lines += [f"       {count:,} skipped: {reason}" for reason, count in rows["skipped"].items()]
+    if rows["bad"]:
+        where = f", kept in {rows['quarantine']}" if rows["quarantine"] else ""
+        lines.append(f"       {rows['bad']:,} bad and left out{where}")
+    return lines
 
 
 def _metrics_table(verdict: dict) -> Table:

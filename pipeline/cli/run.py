@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXIT_STATUS = {
     "blessed": 0,
     "tuned": 0,
+    "prepared": 0,
     "refused": EXIT_REFUSED,
     "interrupted": EXIT_INTERRUPTED,
     "failed": 1,
@@ -60,6 +61,8 @@ def command(
 
     Nodes whose data, options and code are unchanged are taken from before, so after Ctrl-C, an
     error or a change the same command goes on where it must.
+
+    An experiment without a task ends with its data transformed.
 
     Exits with 0 if the model was blessed, 3 if it was refused, 1 if a node failed, 2 if the file
     or the data cannot be used, 130 after Ctrl-C.
@@ -112,7 +115,7 @@ def run_experiment(
     from pipeline.node_configs import ingest_config
     from pipeline.workspace import locked, workspace
 
-    experiment = _loaded(file, overrides)
+    experiment = _loaded(file, overrides, data_alone=not only_tune)
     if only_tune and experiment.tune is None:
         experiment = experiment.model_copy(update={"tune": TuneOptions()})
     place = workspace(home, experiment.name)
@@ -149,15 +152,17 @@ def run_experiment(
     return EXIT_STATUS[record.state], record
 
 
-def _loaded(file: str, overrides: tuple[str, ...]) -> "Experiment":
-    """The experiment, checked against the heads of its data and its vectors."""
+def _loaded(file: str, overrides: tuple[str, ...], data_alone: bool = True) -> "Experiment":
+    """The experiment, checked against the heads of its data and its vectors; with a task, unless
+    the data alone will do.
+    """
     from components.embeddings.files import check_vectors
     from components.ingest.files import check_heads
     from pipeline.experiment import load
     from pipeline.node_configs import embeddings_config, ingest_config
 
     add_import_folders(file)
-    experiment = load(file, overrides)
+    experiment = load(file, overrides, data_alone=data_alone)
     if "://" not in experiment.data.path:
         check_heads(ingest_config(experiment))
     check_vectors(embeddings_config(experiment))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 STYLES = {
     "blessed": "green",
+    "prepared": "green",
     "refused": "red",
     "failed": "red",
     "interrupted": "yellow",

@@ -12,16 +12,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.errors import DataError
-from components.ingest.files import unpacked
+from components.ingest.options import DataOptions, data_class
+from components.ingest.parts import unpacked
 from components.ingest.readers import aligned, csv, jsonl
 from components.ingest.rows import MAX_FIELD_BYTES, Row
-from components.spec import DataOptions
 
 BOM = b"\xef\xbb\xbf"
 
 
 def read_csv(content: bytes, delimiter: str = ",") -> list[Row]:
-    options = DataOptions(path="/d/rows.csv", format="csv", delimiter=delimiter)
+    options = data_class("csv")(path="/d/rows.csv", format="csv", delimiter=delimiter)
     return list(csv.rows(io.BytesIO(content), "rows.csv", options))
 
 
@@ -308,7 +308,7 @@ def test_aligned_files_are_columns_by_their_names(tmp_path: Path, packed: str) -
             (1, {"seq.in": "to größe", "seq.out": "O B", "intent": "a"}),
             (3, {"seq.in": "in x", "seq.out": "O I", "intent": "b"}),
         ]
-        assert len(aligned.companions(str(path))) == 2
+        assert len(aligned.companions(str(path), DataOptions(path="x", format="aligned"))) == 2
 
 
 def test_aligned_files_of_other_lengths_and_codes_are_bad_rows(tmp_path: Path) -> None:

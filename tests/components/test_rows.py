@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.ingest.rows import BadRow, Row, example_of, hash_position, split_of
-from components.spec import (
-    DataOptions,
-    IngestConfig,
+from components.ingest.options import DataOptions
+from components.ingest.rows import BadRow, Row, digest_of, example_of
+from components.ingest.splits import (
     SplitByColumn,
     SplitByFiles,
     SplitByHash,
+    hash_position,
+    split_of,
 )
+from components.spec import IngestConfig
 from models.features.categorical import Options as Categorical
 from models.features.numeric import Options as Numeric
 from models.features.series import Options as Series
@@ -49,6 +51,11 @@ def number(missing: float | None = None) -> IngestConfig:
     return config({"price": Numeric(kind="numeric", missing=missing)})
 
 
+def fallen(row: Row, role: str, options: DataOptions, group: str | None = None) -> str | None:
+    keys = {"row": digest_of(row.fields).hex(), "id": None, "group": group}
+    return split_of(row.fields, role, keys, options.split)
+
+
 def example(fields: dict[str, Any], given_config: IngestConfig):
     return example_of(Row(2, {"label": "good"} | fields), "all", given_config)
 
@@ -67,7 +74,7 @@ def test_splits_come_close_to_the_shares_asked() -> None:
     shares = {"train": 0.7, "validate": 0.2, "test": 0.1}
     options = data(split=SplitByHash(**shares))
     rows = (Row(2, {"text": f"row {number}"}) for number in range(KEYS))
-    counts = Counter(split_of(row, "all", None, options) for row in rows)
+    counts = Counter(fallen(row, "all", options) for row in rows)
     for split, share in shares.items():
         deviation = math.sqrt(KEYS * share * (1.0 - share))
         assert abs(counts[split] - KEYS * share) < 5 * deviation
@@ -77,15 +84,15 @@ def test_the_same_row_falls_to_the_same_split_wherever_it_stands() -> None:
     options = data()
     for index in range(200):
         fields = {"text": f"row {index}", "label": "good"}
-        here = split_of(Row(2, fields), "all", None, options)
-        there = split_of(Row(99, dict(reversed(fields.items()))), "all", None, options)
+        here = fallen(Row(2, fields), "all", options)
+        there = fallen(Row(99, dict(reversed(fields.items()))), "all", options)
         assert here == there
 
 
 def test_another_seed_gives_another_split() -> None:
     rows = [Row(2, {"text": f"row {number}"}) for number in range(500)]
     first, second, again = (
-        [split_of(row, "all", None, data(split=SplitByHash(seed=seed))) for row in rows]
+        [fallen(row, "all", data(split=SplitByHash(seed=seed))) for row in rows]
         for seed in (0, 1, 0)
     )
     assert first == again
@@ -120,7 +127,9 @@ def test_a_column_names_the_split() -> None:
     given_config = config(split=split)
     came = [example({"text": "x", "part": part}, given_config).split for part in ("0", 1, "2")]
     assert came == ["train", "validate", "test"]
-    with pytest.raises(BadRow, match=r"column 'part' is '3'; a split is one of '0', '1', '2'"):
+    with pytest.raises(
+        BadRow, match=r"column 'part' is '3'; the splits are train '0', validate '1', test '2'"
+    ):
         example({"text": "x", "part": "3"}, given_config)
     with pytest.raises(BadRow, match="has no field 'part'"):
         example({"text": "x"}, given_config)
@@ -128,28 +137,25 @@ def test_a_column_names_the_split() -> None:
 
 def test_the_short_name_of_the_validate_split_is_read_from_files_too() -> None:
     split = SplitByColumn.model_validate({"by": "column", "column": "part", "validate": "dev"})
-    assert split_of(Row(2, {"part": "dev"}), "all", None, data(split=split)) == "validate"
+    assert fallen(Row(2, {"part": "dev"}), "all", data(split=split)) == "validate"
 
 
 def test_given_files_rule_the_split() -> None:
     files = SplitByFiles(by="files", train="a.csv", validate="b.csv", test="c.csv")
     for role in ("train", "validate", "test"):
-        assert split_of(Row(2, {}), role, None, data(split=files)) == role
+        assert fallen(Row(2, {}), role, data(split=files)) == role
 
 
 def test_a_share_of_the_train_files_is_held_out() -> None:
     files = SplitByFiles(by="files", train="a.csv", validate=0.25, test="c.csv")
     options = data(split=files)
     rows = [Row(2, {"text": f"row {number}"}) for number in range(KEYS)]
-    counts = Counter(split_of(row, "train", None, options) for row in rows)
+    counts = Counter(fallen(row, "train", options) for row in rows)
     assert set(counts) == {"train", "validate"}
     assert abs(counts["validate"] / KEYS - 0.25) < 0.02
-    assert {split_of(row, "test", None, options) for row in rows[:500]} == {"test"}
+    assert {fallen(row, "test", options) for row in rows[:500]} == {"test"}
     other = data(split=files.model_copy(update={"seed": 1}))
-    assert any(
-        split_of(row, "train", None, options) != split_of(row, "train", None, other)
-        for row in rows[:100]
-    )
+    assert any(fallen(row, "train", options) != fallen(row, "train", other) for row in rows[:100])
 
 
 def test_held_out_rows_keep_their_group_together() -> None:
@@ -157,7 +163,7 @@ def test_held_out_rows_keep_their_group_together() -> None:
     options = data(split=files, group="patient")
     for index in range(50):
         rows = [Row(2, {"text": f"row {number}"}) for number in range(5)]
-        assert len({split_of(row, "train", f"p{index}", options) for row in rows}) == 1
+        assert len({fallen(row, "train", options, f"p{index}") for row in rows}) == 1
 
 
 def test_a_row_with_a_problem_is_bad_with_that_problem() -> None:

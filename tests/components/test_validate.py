@@ -6,7 +6,8 @@ import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.errors import DataError
-from components.spec import GROUP_FEATURE, ID_FEATURE, SPLITS, GateConfig, SchemaConfig
+from components.ingest.splits import SPLITS
+from components.spec import GROUP_FEATURE, ID_FEATURE, GateConfig, SchemaConfig
 from components.validate.gate import check
 from components.validate.schema import schema_of
 from models.options import LabelCount

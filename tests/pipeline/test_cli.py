@@ -131,7 +131,8 @@ def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
 
 
 def test_docs_name_every_option() -> None:
-    from components.spec import DataOptions, ReleaseOptions
+    from components.ingest.options import DataOptions
+    from components.spec import ReleaseOptions
     from models.options import options_class, slice_names
     from models.search_space import Between, TuneOptions
     from models.spec import EarlyStopping, NetworkOptions, TrainingOptions

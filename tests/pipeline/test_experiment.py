@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.spec import SplitByColumn, SplitByFiles, SplitByHash
+from components.ingest.splits import SplitByColumn, SplitByFiles, SplitByHash
 from pipeline.experiment import Experiment, ExperimentError, load
 
 MINIMAL = """\
@@ -170,7 +170,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "missing part": (
         changed("task: {kind: classify, label: sentiment}\n", ""),
-        "1: task: is missing; every experiment states it",
+        "1: task: is missing; every experiment that is to learn states it",
     ),
     "missing option": (
         changed("  format: csv\n", ""),
@@ -238,7 +238,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown split": (
         changed("format: csv", "format: csv\n  split:\n    by: groups"),
-        "6: data.split.by: 'groups' came; allowed: row, group, column, files; did you mean group?",
+        "6: data.split.by: 'groups' came; allowed: row, id, group, time, column, files; did you "
+        "mean group?",
     ),
     "shares that do not add up": (
         changed("format: csv", "format: csv\n  split: {train: 0.9}"),

@@ -1,0 +1,162 @@
+"""What ingest counted: ``summary.json`` beside the examples, which the data gate reads.
+
+``read`` records; of these ``rows`` by split, ``skipped`` by reason and ``problem_count`` bad ones
+(the first of them under ``problems``: ``[part, line, problem]``); ``labels`` by split, ``{label:
+[times, first location]}``; ``leaks`` between splits by way (``components.ingest.leaks``);
+``duplicates``: rows by split whose inputs another row of the split has; ``quarantine``: the file
+of bad rows, if one was written.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from tfx.dsl.io import fileio
+
+from components.ingest.leaks import CountOverlaps, Scattered, SeenIn, overlaps
+from components.ingest.options import DataOptions
+from components.ingest.splits import SPLITS, SplitByTime
+
+SUMMARY = "summary.json"
+QUARANTINE = "quarantine.jsonl"
+SHOWN_PROBLEMS = 5
+INPUTS, GROUPS, IDS, WINDOWS = "inputs", "groups", "ids", "windows"
+
+
+class Tally(beam.DoFn):
+    """Rows on their way to the files: ``(split, serialised)``, counted as they pass.
+
+    Tags: ``counts``, one for each bundle; ``inputs``, ``groups`` and ``ids``, ``(key, (split,
+    location))``; ``windows``, ``(series, (split, start, targets, end, location))``.
+    """
+
+    def __init__(self, data: DataOptions):
+        # A split by time tears series and patients apart on purpose.
+        self._groups = data.group is not None and not isinstance(data.split, SplitByTime)
+        self._ids = data.id is not None
+
+    def start_bundle(self) -> None:
+        self._rows = dict.fromkeys(SPLITS, 0)
+        self._labels: dict[str, dict[str, tuple[int, str]]] = {split: {} for split in SPLITS}
+
+    def process(self, row: tuple[Any, ...]) -> Iterator[Any]:
+        split, _, serialised, location, labels, digest, group, window = row
+        self._rows[split] += 1
+        counts = self._labels[split]
+        for label in labels:
+            times, first = counts.get(label, (0, location))
+            counts[label] = (times + 1, min(first, location))
+        yield split, serialised
+        seen = (split, location)
+        yield beam.pvalue.TaggedOutput(INPUTS, (digest, seen))
+        if self._groups:
+            yield beam.pvalue.TaggedOutput(GROUPS, (group, seen))
+        if self._ids:
+            yield beam.pvalue.TaggedOutput(IDS, (location, seen))
+        if window is not None:
+            series, *steps = window
+            yield beam.pvalue.TaggedOutput(WINDOWS, (series, (split, *steps, location)))
+
+    def finish_bundle(self) -> Iterator[Any]:
+        counted = beam.utils.windowed_value.WindowedValue(
+            (self._rows, self._labels), 0, [beam.transforms.window.GlobalWindow()]
+        )
+        yield beam.pvalue.TaggedOutput("counts", counted)
+
+
+class _Merge(beam.CombineFn):
+    """The counts of all bundles."""
+
+    def create_accumulator(self) -> tuple[dict[str, int], dict[str, dict[str, tuple[int, str]]]]:
+        return dict.fromkeys(SPLITS, 0), {split: {} for split in SPLITS}
+
+    def add_input(self, accumulator, counted):
+        return self.merge_accumulators([accumulator, counted])
+
+    def merge_accumulators(self, accumulators: Iterable[tuple[dict, dict]]):
+        merged_rows, merged = self.create_accumulator()
+        for rows, counts in accumulators:
+            for split, labels in counts.items():
+                merged_rows[split] += rows[split]
+                for label, (times, first) in labels.items():
+                    before, earliest = merged[split].get(label, (0, first))
+                    merged[split][label] = (before + times, min(first, earliest))
+        return merged_rows, merged
+
+    def extract_output(self, accumulator):
+        return accumulator
+
+
+def write_summary(
+    tallied: Any, problems: Any, skipped: Any, data: DataOptions, folder: str
+) -> None:
+    """Adds to the pipeline what counts and writes the summary.
+
+    Args:
+        tallied: outputs of ``Tally`` by tag.
+        problems: bad rows, see ``components.ingest.read.ReadPart``.
+        skipped: reasons.
+        data: the data options.
+        folder: of ingest's examples.
+    """
+    counts = tallied["counts"] | "Count" >> beam.CombineGlobally(_Merge())
+    reasons = (
+        skipped | "CountSkipped" >> beam.combiners.Count.PerElement() | beam.combiners.ToDict()
+    )
+    first = problems | "FirstProblems" >> beam.combiners.Top.Smallest(SHOWN_PROBLEMS)
+    total = problems | "CountProblems" >> beam.combiners.Count.Globally()
+    found = {INPUTS: _scattered(tallied, INPUTS)}
+    if data.group is not None:
+        found[GROUPS] = _scattered(tallied, GROUPS)
+    if data.id is not None:
+        found[IDS] = _scattered(tallied, IDS)
+    found[WINDOWS] = (
+        tallied[WINDOWS]
+        | "BySeries" >> beam.GroupByKey()
+        | "Overlaps" >> beam.FlatMap(lambda series: overlaps(series[1]))
+        | "CountOverlaps" >> beam.CombineGlobally(CountOverlaps())
+    )
+    quarantined = data.on_bad_row == "quarantine"
+    if quarantined:
+        _write_quarantine(problems, f"{folder}/{QUARANTINE}")
+
+    def write(counted, reasons: dict, first: list, total: int, *ways: dict[str, Any]) -> None:
+        rows, labels = counted
+        leaks = dict(zip(found, ways, strict=True))
+        summary = {
+            "read": sum(rows.values()) + sum(reasons.values()) + total,
+            "rows": rows,
+            "labels": labels,
+            "skipped": reasons,
+            "problem_count": total,
+            "problems": [[part, line, problem] for part, line, problem, _ in first],
+            "duplicates": leaks[INPUTS].pop("doubled"),
+            "leaks": leaks,
+            "quarantine": QUARANTINE if quarantined and total else None,
+        }
+        with fileio.open(f"{folder}/{SUMMARY}", "w") as file:
+            file.write(json.dumps(summary, indent=1, sort_keys=True, ensure_ascii=False))
+
+    sides = (reasons, first, total, *found.values())
+    counts | "WriteSummary" >> beam.Map(write, *map(beam.pvalue.AsSingleton, sides))
+
+
+def _scattered(tallied: Any, way: str) -> Any:
+    return (
+        tallied[way]
+        | f"Seen[{way}]" >> beam.CombinePerKey(SeenIn())
+        | f"Scattered[{way}]" >> beam.CombineGlobally(Scattered())
+    )
+
+
+def _write_quarantine(problems: Any, path: str) -> None:
+    def line(problem: tuple[str, int, str, str]) -> str:
+        names = ("file", "line", "problem", "row")
+        return json.dumps(dict(zip(names, problem, strict=True)), ensure_ascii=False)
+
+    (
+        problems
+        | "AsLines" >> beam.Map(line)
+        | "Quarantine" >> beam.io.WriteToText(path, num_shards=1, shard_name_template="")
+    )
