@@ -21,8 +21,8 @@ class DataOptions(Options):
     Attributes:
         path: file, glob, or folder (with the format's files in it); a relative path starts at the
             experiment file's folder.
-        format: the reader, by its name (``rondo data formats`` lists them) or, one of one's own,
-            by dotted path; ``.gz`` is unpacked.
+        format: the reader, by its name (see docs/readers.md) or, one of one's own, by dotted path;
+            ``.gz`` is unpacked.
         id: column that names a row, in place of ``file:line``; no two rows may have the same.
         group: column whose equal values belong together (a document, a patient): kept in one
             split (``split: {by: group}`` is then the default), resampled together when a
