@@ -8,15 +8,18 @@ runs the tests, and an image is nothing but a name.
 
 import graphlib
 import json
+import multiprocessing
 import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+FRESH = multiprocessing.get_context("forkserver")
+# Each command has a process of its own, forked from one that has done no more than import TFX.
+FRESH.set_forkserver_preload(["tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"])
 INPUT = "{{$}}"
 Artifacts = dict[str, list[dict[str, Any]]]
 
@@ -99,18 +102,25 @@ def _run_container(
 
 
 def _call(name: str, command: list[str], folder: Path) -> None:
-    assert command[0] == "python", command
+    python, module_option, module, *arguments = command
+    assert (python, module_option) == ("python", "-m"), command
     folder.mkdir(parents=True, exist_ok=True)
-    finished = subprocess.run(
-        [sys.executable, *command[1:]],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, f"{name}: {command[:3]}\n{finished.stdout[-6000:]}"
+    output = folder / "output.txt"
+    process = FRESH.Process(target=_run_module, args=(module, arguments, folder, output))
+    process.start()
+    process.join()
+    said = output.read_text(encoding="utf-8")
+    assert process.exitcode == 0, f"{name}: {command[:3]}\n{said[-6000:]}"
+
+
+def _run_module(module: str, arguments: list[str], folder: Path, output: Path) -> None:
+    with output.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(folder)
+    # What the command leaves behind ends with its process.
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def _update(outputs: Artifacts, said: Path) -> None:
