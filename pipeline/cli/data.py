@@ -199,7 +199,7 @@ def _ask(dataset: "DownloadedSet", accepted: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UserError(
-            f"{dataset.name}: nobody is here to be asked; --accept-licence accepts the licence above"
+            f"{dataset.name}: nobody is here to be asked; --accept-licence accepts what is above"
         )
     if not click.confirm("accept and go on?"):
         raise UserError(f"{dataset.name}: not accepted, nothing was fetched")

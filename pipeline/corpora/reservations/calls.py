@@ -89,7 +89,7 @@ class Call:
             hand_over = any(said.words in self._phrases["person"] for said in parts)
             hand_over |= self._annoyed >= 1.0 and self._dice.chance(0.5)
             cut = 1 + self._dice.below(len(parts) - 1) if len(parts) > 1 else len(parts)
-            paused = len(parts) > 1 and self._dice.chance(0.35)
+            paused = len(parts) > 1 and self._dice.chance(0.6)
             pieces = [parts[:cut], parts[cut:]] if paused else [parts]
             for place, piece in enumerate(pieces):
                 last = place == len(pieces) - 1

@@ -185,7 +185,7 @@ def audio_of(
         round(dice.normal(voice.energy + 7.0 * annoyed, 2.0), 1),
         round(voice.pitch * (1.0 + 0.16 * annoyed + dice.normal(0.0, 0.04)), 1),
         round(max(0.5, dice.normal(5.0 + 3.5 * annoyed, 1.5)), 1),
-        round(dice.normal(-14.0 if ended else -1.0, 9.0), 1),
+        round(dice.normal(-16.0 if ended else 2.0, 8.0), 1),
         round(rate, 2),
         round(syllables / rate, 2),
         round(dice.between(0.3, 1.6) if answers else dice.between(0.25, 0.9), 2),
