@@ -6,7 +6,7 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -62,14 +62,17 @@ def unpack_gzip(source: Path, target: Path) -> None:
         raise ArchiveError(f"{source}: not a whole gzip file: {error}") from error
 
 
-def tar_members(
-    archive: Path, wanted: Callable[[PurePosixPath], bool]
-) -> Iterator[tuple[PurePosixPath, BinaryIO]]:
-    """Yields the wanted files of a tar archive with their contents, in the archive's order.
+def read_tar(
+    archive: Path,
+    wanted: Callable[[PurePosixPath], bool],
+    take: Callable[[PurePosixPath, BinaryIO], None],
+) -> None:
+    """Hands over the wanted files of a tar archive, in the archive's order.
 
     Args:
         archive: the file, packed or not.
         wanted: of a member's path.
+        take: called with the path and the content of each.
 
     Raises:
         ArchiveError: it is broken, or a wanted member is no plain file or lies outside the archive.
@@ -83,7 +86,7 @@ def tar_members(
                 if path.is_absolute() or ".." in path.parts or "\\" in member.name:
                     raise ArchiveError(
                         f"{archive}: member {member.name!r} would be written outside the folder; "
-                        "nothing of it is unpacked (fetch the archive from its home)"
+                        "nothing more of it is unpacked (fetch the archive from its home)"
                     )
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is None:
@@ -91,35 +94,39 @@ def tar_members(
                         f"{archive}: member {member.name!r} is a link or a device, and only plain "
                         "files are unpacked (fetch the archive from its home)"
                     )
-                yield path, content
+                take(path, content)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ArchiveError(f"{archive}: not a whole tar archive: {error}") from error
 
 
-def unpack_tar(archive: Path, folder: Path, wanted: Callable[[PurePosixPath], str | None]) -> int:
+def unpack_tar(archive: Path, folder: Path, place: Callable[[PurePosixPath], str | None]) -> int:
     """Unpacks the wanted files of a tar archive.
 
     Args:
         archive: the file, packed or not.
         folder: where to.
-        wanted: the path, within ``folder``, of the member of a path; None leaves it out.
+        place: the path, within ``folder``, of the member of a path; None leaves it out.
 
     Returns:
         how many files were written.
 
     Raises:
-        ArchiveError: see ``tar_members``; or a file would lie outside the folder.
+        ArchiveError: see ``read_tar``; or a file would lie outside the folder.
     """
     written = 0
     root = os.path.realpath(folder)
-    for path, content in tar_members(archive, lambda member: wanted(member) is not None):
-        target = folder / str(wanted(path))
+
+    def write(path: PurePosixPath, content: BinaryIO) -> None:
+        nonlocal written
+        target = folder / str(place(path))
         if not os.path.realpath(target).startswith(root + os.sep):
             raise ArchiveError(f"{archive}: member {str(path)!r} would be written outside {folder}")
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as file:
             shutil.copyfileobj(content, file, CHUNK)
         written += 1
+
+    read_tar(archive, lambda path: place(path) is not None, write)
     return written
 
 

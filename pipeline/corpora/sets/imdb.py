@@ -5,10 +5,11 @@ import gzip
 import io
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from components.errors import UserError
-from pipeline.corpora.files import tar_members
+from pipeline.corpora.files import read_tar
 from pipeline.corpora.spec import Checksum, DownloadedSet, RemoteFile
 
 _REVIEW = re.compile(r"aclImdb/(train|test)/(pos|neg)/(\d+)_(\d+)\.txt")
@@ -22,11 +23,13 @@ def prepare(files: Mapping[str, Path], folder: Path) -> None:
     """
     (archive,) = files.values()
     reviews: dict[str, list[tuple[int, int, int, str]]] = {"train": [], "test": []}
-    for path, content in tar_members(archive, lambda path: bool(_REVIEW.fullmatch(str(path)))):
-        found = _REVIEW.fullmatch(str(path))
-        split, label = found[1], int(found[2] == "pos")
+
+    def take(path: PurePosixPath, content: BinaryIO) -> None:
+        split, polarity, number, rating = _REVIEW.fullmatch(str(path)).groups()
         text = content.read().decode("utf-8")
-        reviews[split].append((int(found[3]), int(found[4]), label, text))
+        reviews[split].append((int(number), int(rating), int(polarity == "pos"), text))
+
+    read_tar(archive, lambda path: bool(_REVIEW.fullmatch(str(path))), take)
     for split, rows in reviews.items():
         if not rows:
             raise UserError(f"{archive}: holds no reviews of the {split} split (aclImdb/{split}/)")
