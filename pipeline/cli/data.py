@@ -197,12 +197,16 @@ def _ask(dataset: "DownloadedSet", accepted: bool) -> None:
         click.echo(f"{label:15} {text}")
     if accepted:
         return
-    if not sys.stdin.isatty():
+    if not _somebody_is_here():
         raise UserError(
             f"{dataset.name}: nobody is here to be asked; --accept-licence accepts what is above"
         )
     if not click.confirm("accept and go on?"):
         raise UserError(f"{dataset.name}: not accepted, nothing was fetched")
+
+
+def _somebody_is_here() -> bool:
+    return sys.stdin.isatty()
 
 
 def _next_command(dataset: "DataSet", folder: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.corpora.dice import Dice
 from pipeline.corpora.reservations.calls import Call
 from pipeline.corpora.reservations.trackers import scores
-from pipeline.corpora.reservations.vocabulary import DAYS, SERVICES, SLOTS
+from pipeline.corpora.reservations.vocabulary import DAYS, NONE, SERVICES, SLOTS
 from pipeline.corpora.spec import Progress
 from pipeline.corpora.synthetic import write_rows
 
@@ -26,22 +26,23 @@ def rows(count: int, seed: int) -> Iterator[dict[str, Any]]:
         # Of ten calls, one is of the validate split and two are of the test split.
         split = {7: "validate", 8: "test", 9: "test"}.get(number % 10, "train")
         dice = Dice(f"reservations:{seed}:{number}")
-        call = Call(split, dice)
+        calls_before = dice.below(4) if dice.chance(0.5) else 0
+        call = Call(split, calls_before > 0, dice)
         known = {
             "call": f"call-{seed}-{number:05d}",
             "split": split,
             "menu": _keyed(call, dice),
             "hour": 9 + dice.below(13),
-            "weekday": dice.pick(DAYS[:7]),
+            "weekday": dice.pick(DAYS),
             "line": "mobile" if call.mobile else "landline",
-            "calls_before": dice.below(4) if dice.chance(0.5) else 0,
+            "calls_before": calls_before,
         }
         turns = list(call.turns())
         yield {
             **known,
             "system_act": [turn.system.act for turn in turns],
-            "system_slot": [turn.system.slot for turn in turns],
-            "system_value": [turn.system.value for turn in turns],
+            "system_slot": [turn.system.slot or NONE for turn in turns],
+            "system_value": [turn.system.value or NONE for turn in turns],
             "asr": [[heard.words for heard in turn.hypotheses] for turn in turns],
             "asr_confidence": [[heard.confidence for heard in turn.hypotheses] for turn in turns],
             "audio": [turn.audio for turn in turns],

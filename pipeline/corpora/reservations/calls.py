@@ -4,16 +4,16 @@ The system believes what the likeliest hypothesis says of the slots that are tal
 misheard word leads to a wrong confirmation, and that to an annoyed caller.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.corpora.dice import Dice
 from pipeline.corpora.reservations.channel import Hypothesis, audio_of, heard, voice_of
 from pipeline.corpora.reservations.grammar import (
-    Meaning,
+    Said,
     SystemAct,
     first_goal,
-    meanings_of,
+    spoken,
     updated,
 )
 from pipeline.corpora.reservations.phrases import phrases
@@ -28,14 +28,6 @@ from pipeline.corpora.reservations.vocabulary import (
 
 LONGEST = 24
 """Turns after which a call ends in any case."""
-
-
-class Said(NamedTuple):
-    """A phrase as it was said: its words, what they mean, the values in them by slot."""
-
-    words: str
-    meanings: list[Meaning]
-    spoken: dict[str, tuple[str, str]]
 
 
 class Turn(NamedTuple):
@@ -55,16 +47,17 @@ class Call:
 
     Args:
         split: whose phrases and names the caller uses.
+        known: whether the caller has called before, and so more often changes a booking.
         dice: decides everything.
     """
 
-    def __init__(self, split: str, dice: Dice):
+    def __init__(self, split: str, known: bool, dice: Dice):
         self.split, self._dice = split, dice
         self.mobile = dice.chance(0.6)
         self._voice = voice_of(dice, self.mobile)
         self._annoyed = 0.0
         self._phrases = phrases(split)
-        self.service = dice.pick(("book", "book", *SERVICES))
+        self.service = dice.pick(SERVICES if known else ("book", "book", "book", *SERVICES))
         self.wants: dict[str, str] = {slot: self._value(slot) for slot in SPOKEN}
         for slot in ("day", "time"):
             if self.service in ("book", "enquire") and dice.chance(0.1):
@@ -201,7 +194,10 @@ class Call:
             said.append(self._say("yes"))
             return [*said, *self._changed(system.slot)] if dice.chance(0.12) else said
         self._annoy(0.35, said)
-        said.append(self._say("no"))
+        if system.slot == "day" and dice.chance(0.4):
+            said.append(self._say("not day", not_day=system.value))
+        else:
+            said.append(self._say("no"))
         said.append(self._correct(system.slot))
         return self._or_person(said)
 
@@ -278,20 +274,3 @@ class Call:
             if kind != "i said" or all(f"{{{slot}}}" in phrase for slot in values)
         ]
         return spoken(kind, self._dice.pick(fitting), values, self._dice)
-
-
-def spoken(kind: str, phrase: str, values: Mapping[str, str], dice: Dice) -> Said:
-    """A phrase with its places filled.
-
-    Args:
-        kind: of the phrase.
-        phrase: with places.
-        values: by place; those without a place in the phrase are left out.
-        dice: chooses among the ways to say a value.
-    """
-    used = {place: value for place, value in values.items() if f"{{{place}}}" in phrase}
-    ways = {
-        place: dice.pick(SPOKEN[place.rpartition("_")[2]][value]) for place, value in used.items()
-    }
-    wanted = {place: (used[place], way) for place, way in ways.items() if "_" not in place}
-    return Said(phrase.format(**ways), meanings_of(kind, used), wanted)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pipeline.corpora.dice import Dice
 from pipeline.corpora.reservations.phrases import OPEN_SLOT, PHRASES, SERVICE_OF
 from pipeline.corpora.reservations.vocabulary import ANY, HESITATIONS, NONE, SLOTS, SPOKEN
 
@@ -35,6 +36,14 @@ class Meaning(NamedTuple):
     act: str
     slot: str = ""
     value: str = ""
+
+
+class Said(NamedTuple):
+    """A phrase as it was said: its words, what they mean, the values in them by slot."""
+
+    words: str
+    meanings: list[Meaning]
+    spoken: dict[str, tuple[str, str]]
 
 
 def first_goal() -> dict[str, str]:
@@ -87,6 +96,23 @@ def meanings_of(kind: str, values: Mapping[str, str]) -> list[Meaning]:
     if kind in ("yes", "no"):
         found.append(Meaning(kind))
     return found
+
+
+def spoken(kind: str, phrase: str, values: Mapping[str, str], dice: Dice) -> Said:
+    """A phrase with its places filled.
+
+    Args:
+        kind: of the phrase.
+        phrase: with places.
+        values: by place; those without a place in the phrase are left out.
+        dice: chooses among the ways to say a value.
+    """
+    used = {place: value for place, value in values.items() if f"{{{place}}}" in phrase}
+    ways = {
+        place: dice.pick(SPOKEN[place.rpartition("_")[2]][value]) for place, value in used.items()
+    }
+    wanted = {place: (used[place], way) for place, way in ways.items() if "_" not in place}
+    return Said(phrase.format(**ways), meanings_of(kind, used), wanted)
 
 
 def understood(transcript: str, system: SystemAct) -> list[Meaning] | None:

@@ -28,7 +28,7 @@ TRAIN = {
         "do you have anything free",
     ),
     "then book": ("ok then i will take it", "good then book that"),
-    "on day": ("on {day}", "for {day} evening", "this {day}"),
+    "on day": ("on {day}", "for {day} evening", "{day} evening"),
     "only day": ("{day}", "on {day} please", "it is for {day}"),
     "any day": ("any day is fine", "the day does not matter"),
     "at time": ("at {time}", "around {time}", "for {time} in the evening"),

@@ -47,18 +47,23 @@ SERVICE_WORDS = (
     ("enquire", r"question|free|open|space|left|still have"),
     ("book", r"book|reserve|reservation|table|dinner"),
 )
+OPEN_WORDS = {
+    "day": "any day|day does not matter|all week|whichever day",
+    "time": "any time|time does not matter|whenever|flexible",
+}
 _DAY = re.compile(rf"\b({'|'.join(SPOKEN['day'])})\b")
 _NAME = re.compile(rf"\b({'|'.join(SPOKEN['name'])})\b")
 _WAYS = {said: value for value, ways in SPOKEN["time"].items() for said in ways}
 _PLAIN = "|".join(NUMBERS[4:9])
 _TIME = re.compile(
-    rf"\b((?:half past|quarter past|quarter to) \w+|(?:{_PLAIN}) (?:o'clock|pm|fifteen|thirty)|"
-    rf"(?:{_PLAIN}) forty five|(?<=\bat )(?:{_PLAIN})|(?<=\baround )(?:{_PLAIN})|"
-    rf"(?<=\babout )(?:{_PLAIN})|(?<=\bby )(?:{_PLAIN}))(?! people)\b"
+    rf"\b((?:half past|quarter past|quarter to) \w+|"
+    rf"(?:{_PLAIN}) (?:o'clock|pm|fifteen|thirty|forty five))\b|"
+    rf"\b(?:at|around|about|by|say|said|was|that) ({_PLAIN})\b"
+    r"(?! (?:people|of us|fifteen|thirty|forty)\b)"
 )
 _PARTY = re.compile(
-    rf"\b(?:for|we are|be|party of) ({'|'.join(NUMBERS[:9])})\b|"
-    rf"\b({'|'.join(NUMBERS[:9])}) (?:people|of us)\b"
+    rf"\b(?:for|we are|be|party of) ({'|'.join(NUMBERS[1:9])})\b|"
+    rf"\b({'|'.join(NUMBERS[1:9])}) (?:people|of us)\b"
 )
 
 
@@ -72,14 +77,15 @@ def _found(words: str) -> dict[str, str]:
         named = pattern.findall(words)
         if named:
             found[slot] = named[-1]
-    times = [_WAYS[said] for said in _TIME.findall(words) if said in _WAYS]
+    said = [one or other for one, other in _TIME.findall(words)]
+    times = [_WAYS[way] for way in said if way in _WAYS]
     if times:
         found["time"] = times[-1]
     parties = [one or other for one, other in _PARTY.findall(words)]
     if parties:
         found["party"] = str(NUMBERS.index(parties[-1]) + 1)
-    for slot in ("day", "time"):
-        if re.search(rf"\bany {slot}\b|\b{slot} does not matter\b", words):
+    for slot, pattern in OPEN_WORDS.items():
+        if re.search(rf"\b(?:{pattern})\b", words):
             found[slot] = ANY
     return found
 

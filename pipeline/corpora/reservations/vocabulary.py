@@ -13,19 +13,8 @@ NEEDED = {
 }
 """What each service has to know, in the order of asking."""
 
-DAYS = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "today",
-    "tomorrow",
-]
-_NUMBERS = "one two three four five six seven eight nine ten"
-NUMBERS = tuple(_NUMBERS.split())
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def _times() -> dict[str, tuple[str, ...]]:
@@ -40,7 +29,7 @@ def _times() -> dict[str, tuple[str, ...]]:
 
 
 TIMES = _times()
-PARTIES = {str(size): (NUMBERS[size - 1],) for size in range(1, 10)}
+PARTIES = {str(size): (NUMBERS[size - 1],) for size in range(2, 10)}
 
 TRAIN_NAMES = [
     "adams",
