@@ -47,6 +47,12 @@ def rondo(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["data", *arguments])
 
 
+@pytest.mark.parametrize("name", ["list", "get"])
+def test_every_command_has_help(name: str) -> None:
+    done = rondo(name, "--help")
+    assert done.exit_code == 0 and "Usage:" in done.output
+
+
 def test_list_names_all_and_how_each_comes(folder: Path) -> None:
     done = rondo("list")
     assert done.exit_code == 0, done.output

@@ -30,7 +30,7 @@ SET = DownloadedSet(
     what="captions of pictures in English, German and French, line by line",
     task="translate",
     size="31,014 pairs and three tests, 2 MB",
-    licence="not stated; research, not for trade",
+    licence="not stated; the captions derive from Flickr30k",
     citation="Elliott et al. 2016, Multi30K: Multilingual English-German Image Descriptions, "
     "https://aclanthology.org/W16-3210/",
     home="https://github.com/multi30k/dataset",

