@@ -7,6 +7,7 @@ folder where these agree is left as it is.
 import contextlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -98,41 +99,40 @@ def generate_into(
 def _fetched(dataset: DownloadedSet, file: RemoteFile, cache: Path, progress: Progress) -> Path:
     try:
         return download.fetch(file, cache / dataset.name, progress)
+    except download.WrongContent:
+        raise
     except download.DownloadError as error:
+        asks = "is there a network? " if isinstance(error, download.Unreachable) else ""
         names = ", ".join(file.name for file in dataset.files)
-        wrong = isinstance(error, download.WrongContent)
-        hint = f"`rondo data get {dataset.name} --from DIR` takes a local copy of {names}"
-        no_network = "is there a network? " if isinstance(error, download.Unreachable) else ""
-        raise (error if wrong else UserError(f"{error} ({no_network}{hint})")) from error
+        raise UserError(
+            f"{error} ({asks}`rondo data get {dataset.name} --from DIR` takes a local copy of "
+            f"{names})"
+        ) from error
 
 
 def _local(dataset: DownloadedSet, file: RemoteFile, source: Path, spare: Path) -> Path:
     """The path of a file's local copy, verified; one that was packed by gzip is unpacked."""
-    path = source / file.name
-    if not path.is_file() and path.with_name(f"{file.name}.gz").is_file():
-        unpack_gzip(path.with_name(f"{file.name}.gz"), spare / file.name)
-        fault, path = fault_of(spare / file.name, file.checksum), path.with_name(f"{file.name}.gz")
-        found = spare / file.name
-    elif path.is_file():
-        fault, found = fault_of(path, file.checksum), path
-    else:
+    path, packed = source / file.name, source / f"{file.name}.gz"
+    ready = (
+        "a folder that holds the data in the ready form can be named to the experiment: rondo run "
+        f"{dataset.experiment} --set data.path={shlex.quote(str(source))}"
+    )
+    if not path.is_file() and not packed.is_file():
         raise FolderError(
             f"{source}: holds no {file.name} ({_listing(source)}); {dataset.name} is made from "
-            f"{', '.join(file.name for file in dataset.files)} ({_ready(dataset, source)})"
+            f"{', '.join(file.name for file in dataset.files)} ({ready})"
         )
+    found = path
+    if not path.is_file():
+        path, found = packed, spare / file.name
+        unpack_gzip(packed, found)
+    fault = fault_of(found, file.checksum)
     if fault is not None:
         raise FolderError(
             f"{path}: is another file than the published one: {fault}; nothing was taken from it "
-            f"({_ready(dataset, source)})"
+            f"({ready})"
         )
     return found
-
-
-def _ready(dataset: DownloadedSet, source: Path) -> str:
-    return (
-        "a folder that holds the data in the ready form can be named to the experiment: rondo run "
-        f"{dataset.experiment} --set data.path={source}"
-    )
 
 
 def _listing(folder: Path) -> str:
