@@ -16,7 +16,7 @@ COMMANDS = {
     "serve": "answer TF Serving's REST predict from the newest released model",
     "predict": "JSON Lines of rows in, JSON Lines of answers out",
     "compile": "write the pipeline as a file that Kubeflow Pipelines takes",
-    "data": "build the data sets that need no download",
+    "data": "list data sets by name; bring one here with its ready experiment",
     "doctor": "show stack, versions and devices, what is missing and how to get it",
     "demo": "build real data, run the pipeline on it, show what came of it",
 }

@@ -72,6 +72,6 @@ def test_corpus_report_names_any_file(tmp_path: Path, monkeypatch) -> None:
 
     report = SimpleNamespace(built=False, seconds=0, per_library={"a": 1}, rows=1, skipped=[NASTY])
     monkeypatch.setattr("pipeline.corpora.docstrings.build", lambda *_, **__: report)
-    done = CliRunner().invoke(main, ["data", "docstrings", "--output", f"{tmp_path}/[/x].jsonl"])
+    done = CliRunner().invoke(main, ["data", "get", "docstrings", "--output", f"{tmp_path}/[/x]"])
     assert done.exit_code == 0, json.dumps(done.output)
-    assert "/[/x].jsonl: 1 sentences" in done.output and NASTY in done.output
+    assert "/[/x]/docstrings.jsonl: 1 sentences" in done.output and NASTY in done.output
