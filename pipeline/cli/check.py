@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.sample import DataSample
 
 SHOWN_LABELS = 6
+SHOWN_PARTS = 5
 BUSY = 1.5
 """Load a core, the calibration's own among it, from which on a prediction is one of that load."""
 
@@ -51,8 +52,11 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
         click.echo(f"{file}: experiment {experiment.name!r} is fine by itself")
         return
     config = ingest_config(experiment)
-    for path in check_heads(config):
-        click.echo(f"{path}: the first rows fit (at most {HEAD_ROWS} read)")
+    parts = check_heads(config)
+    for part in parts[:SHOWN_PARTS]:
+        click.echo(f"{part}: the first rows fit (at most {HEAD_ROWS} read)")
+    if len(parts) > SHOWN_PARTS:
+        click.echo(f"... and {len(parts) - SHOWN_PARTS:,} more, likewise")
     sample = read_sample(config, experiment.features)
     _show_sample(experiment, sample)
     click.echo(f"{file}: experiment {experiment.name!r} is fine")
