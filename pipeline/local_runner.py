@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ def run(
     listener: Callable[[NodeRun], None],
     orchestrator: str = "local",
     only_tune: bool = False,
+    beam_args: Sequence[str] = LOCAL_BEAM_ARGS,
 ) -> Observation:
     """Runs the pipeline; nodes whose inputs, options and code are unchanged are taken from before.
 
@@ -62,6 +63,7 @@ def run(
         listener: told of each node as it starts and ends.
         orchestrator: ``local`` or ``beam``.
         only_tune: whether to end at the Tuner.
+        beam_args: of Beam's engine.
 
     Returns:
         what was seen; its ``failure`` is what stopped the run, as the node raised it, or an
@@ -74,7 +76,7 @@ def run(
                 pipeline_root=str(place.nodes),
                 metadata_path=str(place.metadata),
                 push_directory=str(place.pushed),
-                beam_args=LOCAL_BEAM_ARGS,
+                beam_args=beam_args,
                 only_tune=only_tune,
             )
             ORCHESTRATORS[orchestrator]().run(pipeline)

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,13 +49,25 @@ EXIT_STATUS = {
     help="TFX's LocalDagRunner, or its BeamDagRunner; the result is the same.",
 )
 @click.option(
+    "--beam",
+    "beam_options",
+    multiple=True,
+    metavar="OPTION",
+    help="An option of Beam, as --beam=--direct_num_workers=2; may be given again (docs/scale.md).",
+)
+@click.option(
     "--explain",
     is_flag=True,
     help="Runs nothing; says of each node whether it would run, and why.",
 )
 @plain_errors
 def command(
-    file: str, overrides: tuple[str, ...], home: str, orchestrator: str, explain: bool
+    file: str,
+    overrides: tuple[str, ...],
+    home: str,
+    orchestrator: str,
+    beam_options: tuple[str, ...],
+    explain: bool,
 ) -> None:
     """Runs the pipeline of the experiment FILE.
 
@@ -72,7 +84,7 @@ def command(
 
         show_plan(_plan(file, overrides, home))
         return
-    sys.exit(execute(file, overrides, home, orchestrator))
+    sys.exit(run_experiment(file, overrides, home, orchestrator, beam_options=beam_options)[0])
 
 
 def _plan(file: str, overrides: tuple[str, ...], home: str) -> "list[NodePlan]":
@@ -98,6 +110,7 @@ def run_experiment(
     home: str,
     orchestrator: str = "local",
     only_tune: bool = False,
+    beam_options: tuple[str, ...] = (),
 ) -> "tuple[int, RunRecord]":
     """As ``execute``; gives the record too.
 
@@ -107,14 +120,16 @@ def run_experiment(
         home: folder of all experiments' runs.
         orchestrator: ``local`` or ``beam``.
         only_tune: whether to end at the Tuner, which the experiment then need not ask for.
+        beam_options: of Beam's engine, in place of the defaults.
     """
     from rich.markup import escape
 
     from models.search_space import TuneOptions
-    from pipeline import estimate, runs
+    from pipeline import engine, estimate, runs
     from pipeline.node_configs import ingest_config
     from pipeline.workspace import locked, workspace
 
+    beam_args = engine.beam_args(beam_options)
     experiment = _loaded(file, overrides, data_alone=not only_tune)
     if only_tune and experiment.tune is None:
         experiment = experiment.model_copy(update={"tune": TuneOptions()})
@@ -131,7 +146,8 @@ def run_experiment(
             failure: BaseException | None = None
             try:
                 console.print(f"[bold]{escape(experiment.name)}[/]  run {escape(record.run)}")
-                failure = _run(experiment, place, record, console, orchestrator, only_tune)
+                how = {"orchestrator": orchestrator, "only_tune": only_tune, "beam_args": beam_args}
+                failure = _run(experiment, place, record, console, how)
             except KeyboardInterrupt as error:
                 failure = error
             except Exception as error:
@@ -174,10 +190,13 @@ def _run(
     place: "Workspace",
     record: "RunRecord",
     console: "Console",
-    orchestrator: str,
-    only_tune: bool,
+    how: dict[str, Any],
 ) -> BaseException | None:
-    """Runs the pipeline and fills in the record; gives what stopped it."""
+    """Runs the pipeline and fills in the record; gives what stopped it.
+
+    ``how`` are the last arguments of ``pipeline.local_runner.run``.
+    """
+    only_tune = how["only_tune"]
     with console.status("loading TensorFlow and TFX (some 15 seconds)"):
         from pipeline import dead_runs, local_runner, runs
         from pipeline.changes import remember_code
@@ -190,7 +209,7 @@ def _run(
     reasons = {node.node: node.reasons for node in plan(experiment, place, only_tune)}
     display = RunDisplay(console, reasons)
     with display.shown():
-        observation = local_runner.run(experiment, place, display.node, orchestrator, only_tune)
+        observation = local_runner.run(experiment, place, display.node, **how)
     runs.keep_nodes(record, observation.nodes, reasons)
     record.epochs = display.epochs
     if observation.failure is not None:
