@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.read import raw_examples
+from components.read import list_of, raw_examples
 from components.train.run import KERAS_MODEL, VALUES
 from models.dotted import cell_module
 from models.export import network_inputs
@@ -22,7 +22,6 @@ from models.insight import activations, figures
 from models.insight.attribution import Attribution, integrated_gradients
 from models.insight.neighbours import embedding_matrix, nearest
 from models.options import LABEL, FeatureOptions, did_you_mean, graph_module
-from models.raw import Raw, RawValue
 from pipeline.comparable import described
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
@@ -80,7 +79,7 @@ class Explained:
         self.network = _load(experiment, record.artifacts["model_run"])
         self.rows = _spread(list(raw_examples(record.artifacts["examples"], "test")), count)
         self.raw = {
-            name: [_raw(row, name, options.raw) for row in self.rows]
+            name: [list_of(row, name, options.raw) for row in self.rows]
             for name, options in experiment.features.items()
         }
         raw = {n: raw_tensor(experiment.features[n].raw, values) for n, values in self.raw.items()}
@@ -255,16 +254,3 @@ def _spread(rows: list[tf.train.Example], count: int) -> list[tf.train.Example]:
 def _strings(row: tf.train.Example, name: str) -> list[str]:
     values = row.features.feature[name].bytes_list.value
     return [value.decode("utf-8", "replace") for value in values]
-
-
-def _raw(row: tf.train.Example, name: str, form: Raw) -> RawValue:
-    if form.dtype == "string":
-        strings = _strings(row, name)
-        return strings if form.is_sequence else strings[0]
-    numbers = list(row.features.feature[name].float_list.value)
-    if not form.is_sequence:
-        return numbers[0]
-    if not form.inner:
-        return numbers
-    (depth,) = form.inner
-    return [numbers[start : start + depth] for start in range(0, len(numbers), depth)]

@@ -13,19 +13,23 @@ from models.features.analyzers import Learnt
 from models.features.vectors import vectors_of
 from models.layers import sequence as layers
 from models.options import FeatureOptions
-from models.raw import Raw, RawValue
+from models.raw import Raw, RawValue, length_name
 
 UNKNOWN = 1
 FIRST_TOKEN = 2
 
 
 def raw_tensor(form: Raw, values: Sequence[RawValue]) -> tf.Tensor | tf.RaggedTensor:
-    """Raw values of some rows as ``preprocess`` reads them: ``[batch]`` or ragged."""
-    dtype = tf.string if form.dtype == "string" else tf.float32
+    """Raw values of some rows as ``preprocess`` reads them: ``[batch, ...]`` or ragged."""
+    dtype = tf.float32 if form.dtype == "float" else tf.string
     if not form.is_sequence:
-        return tf.constant(values, dtype)
+        return tf.reshape(tf.constant(values, dtype), [len(values), *form.inner])
     return tf.ragged.constant(
-        values, dtype, ragged_rank=1, inner_shape=form.inner, row_splits_dtype=tf.int64
+        values,
+        dtype,
+        ragged_rank=form.ragged_rank,
+        inner_shape=form.inner,
+        row_splits_dtype=tf.int64,
     )
 
 
@@ -40,6 +44,21 @@ def with_a_step(sequences: tf.RaggedTensor, filler: tf.Tensor) -> tf.RaggedTenso
     copies = [tf.cast(tf.reduce_sum(empty), tf.int32), *[1] * (filler.shape.rank - 1)]
     added = tf.RaggedTensor.from_row_lengths(tf.tile(filler, copies), empty * filler.shape[0])
     return tf.concat([sequences, added], axis=1)
+
+
+def lengths_of(name: str, tensor: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+    """How long the rows of a ragged tensor are along each axis that varies, right-padded.
+
+    Returns:
+        ``name_length`` int32 ``[batch]`` and, for further axes, ``name_length_2`` int32
+        ``[batch, time]`` and so on.
+    """
+    lengths = {}
+    for axis in range(1, tensor.ragged_rank + 1):
+        found = tensor.row_lengths(axis=axis)
+        dense = found.to_tensor() if isinstance(found, tf.RaggedTensor) else found
+        lengths[length_name(name, axis)] = tf.cast(dense, tf.int32)
+    return lengths
 
 
 def sequence_inputs(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from models.features.vectors import VectorOptions
 from models.options import FeatureOptions
-from models.raw import Raw
+from models.raw import Raw, RawValue
 
 
 class Options(FeatureOptions):
@@ -26,7 +26,7 @@ class Options(FeatureOptions):
             nothing if null.
     """
 
-    empty_is_a_value: ClassVar[bool] = True
+    empty: ClassVar[RawValue | None] = ""
     embedded: ClassVar[bool] = True
 
     max_length: int = Field(256, ge=1, le=100_000)
