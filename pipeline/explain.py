@@ -18,6 +18,7 @@ from components.train.run import KERAS_MODEL, VALUES
 from models.dotted import cell_module
 from models.export import network_inputs
 from models.features.sequences import raw_tensor
+from models.features.strings import first_token
 from models.insight import activations, figures
 from models.insight.attribution import Attribution, integrated_gradients
 from models.insight.neighbours import embedding_matrix, nearest
@@ -147,8 +148,8 @@ class Explained:
             return [token.decode("utf-8", "replace") for token in tokens] or [UNKNOWN]
         if options.kind == "tokens":
             return options.tokens_of(raw)[:length] or [UNKNOWN]
-        if options.kind == "series" and options.depth == 1 and len(raw) >= length:
-            return [f"{step[0]:.3g}" for step in raw[len(raw) - length :]]
+        if options.kind == "series" and options.depth == 1 and len(raw) == length:
+            return [f"{step[0]:.3g}" for step in raw]
         return [str(place + 1) for place in range(length)]
 
     def neighbours(self, word: str, count: int) -> dict[str, list[tuple[str, float]]]:
@@ -159,7 +160,7 @@ class Explained:
         """
         found, words = {}, []
         for name, options in self._features_with_words():
-            offset = graph_module("features", options.kind).FIRST_TOKEN
+            offset = first_token(options)
             known = [
                 entry.decode("utf-8", "replace")
                 for entry in self.transform.vocabulary_by_name(name)

@@ -187,7 +187,7 @@ def test_only_what_reading_depends_on_is_kept_for_it() -> None:
     tokens = Tokens(kind="tokens", column="c", max_length=3, vocabulary=9, delimiter="|")
     kept = Tokens(kind="tokens", column="c", delimiter="|")
     assert tokens.for_reading() == kept and kept.for_reading() == kept
-    series = Series(kind="series", depth=3, normalise=False, missing=[[1.0, 2.0, 3.0]])
+    series = Series(kind="series", depth=3, scale="none", missing=[[1.0, 2.0, 3.0]])
     assert series.for_reading() == Series(kind="series", depth=3, missing=series.missing)
     text = Text(kind="text", missing="none", max_length=9)
     assert text.for_reading() == Text(kind="text", missing="none")
