@@ -55,8 +55,8 @@ class StringOptions(StepOptions):
     normalise: Literal["nfc", "nfkc", "none"] = "none"
     unknown_buckets: int = Field(1, ge=1, le=1_000_000)
 
-    def cleaned(self, text: str) -> str:
-        """A string as the graph cleans it."""
+    def cleaned(self, text: str, around: str = "") -> str:
+        """A string as the graph cleans it, with something around what replaces a redaction."""
         if self.normalise != "none":
             text = unicodedata.normalize(self.normalise.upper(), text)
         return text.lower() if self.lower else text
@@ -108,11 +108,11 @@ class RedactedOptions(StringOptions):
             if name in self.redact
         ]
 
-    def cleaned(self, text: str) -> str:
+    def cleaned(self, text: str, around: str = "") -> str:
         if self.normalise != "none":
             text = unicodedata.normalize(self.normalise.upper(), text)
         for name, pattern, replacement in self.redactions:
-            mark = replacement.replace(r"\0", f" <{name}> ")
+            mark = replacement.replace(r"\0", f"{around}<{name}>{around}")
             text = python_pattern(pattern).sub(mark, text)
         return text.lower() if self.lower else text
 

@@ -53,7 +53,7 @@ class Options(RedactedOptions):
         text = str(value)
         if self.strip_tags:
             text = re.sub(r"<[^<>]*>", " ", text)
-        text = self.cleaned(text)
+        text = self.cleaned(text, " ")
         if self.tokens == "characters":
             return list(text)
         if self.tokens == "bytes":
