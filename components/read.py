@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from components.spec import ID_FEATURE
-from models.raw import Raw
+from models.raw import Raw, RawValue, partition_names
 
 
 def raw_examples(examples_uri: str, split: str) -> Iterator[tf.train.Example]:
@@ -31,7 +30,7 @@ def text_of(example: tf.train.Example, feature: str) -> str:
     return example.features.feature[feature].bytes_list.value[0].decode("utf-8", "replace")
 
 
-def value_of(example: tf.train.Example, name: str, form: Raw) -> Any:
+def value_of(example: tf.train.Example, name: str, form: Raw) -> RawValue | np.ndarray:
     """A raw value as ingest read it.
 
     Args:
@@ -40,11 +39,23 @@ def value_of(example: tf.train.Example, name: str, form: Raw) -> Any:
         form: the value's.
 
     Returns:
-        str or float; a list of str; or float32 ``[time, *form.inner]``.
+        str, bytes or float; lists of them as deep as the form has axes; float32
+        ``[time, *form.inner]`` of numbers of which at most the first axis varies.
     """
-    feature = example.features.feature[name]
+    if form.dtype == "float" and form.shape and form.ragged_rank < 2:
+        numbers = np.asarray(example.features.feature[name].float_list.value, np.float32)
+        return numbers.reshape(-1, *form.inner) if form.is_sequence else numbers.reshape(form.inner)
+    return list_of(example, name, form)
+
+
+def list_of(example: tf.train.Example, name: str, form: Raw) -> RawValue:
+    """A raw value as ingest read it: str, bytes or float, or lists of them."""
+    features = example.features.feature
+    if form.dtype == "float":
+        scalars = features[name].float_list.value
+    else:
+        scalars = features[name].bytes_list.value
     if form.dtype == "string":
-        values = [value.decode("utf-8", "replace") for value in feature.bytes_list.value]
-        return values if form.is_sequence else values[0]
-    numbers = np.asarray(feature.float_list.value, np.float32)
-    return numbers.reshape(-1, *form.inner) if form.is_sequence else float(numbers[0])
+        scalars = [value.decode("utf-8", "replace") for value in scalars]
+    partitions = partition_names(name, form)
+    return form.nested(scalars, [features[key].int64_list.value for key in partitions])

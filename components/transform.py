@@ -11,7 +11,11 @@ import tensorflow_transform as tft
 
 from components.embeddings.artifact import read_matrix
 from components.spec import TRANSFORM_KEY, TransformConfig
+from components.subwords import NO_UNIT, LearnSubwords
+from components.truncation import lengths_asset
+from models.features import steps
 from models.options import graph_module
+from models.raw import FLOAT32_MAX
 
 
 class TftAnalyzers:
@@ -26,6 +30,36 @@ class TftAnalyzers:
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
         """Scales to mean 0 and deviation 1; see ``models.features.analyzers``."""
         return tft.scale_to_z_score(values, elementwise=values.shape.rank > 1)
+
+    def rescale(self, values: tf.Tensor, name: str) -> tf.Tensor:
+        """Scales to reach from 0 to 1; see ``models.features.analyzers``."""
+        # NaN is left to the analyzers as no extreme at all.
+        known = tf.math.is_finite(values)
+        by_row = values.shape.rank == 1
+        low = tft.min(tf.where(known, values, FLOAT32_MAX), reduce_instance_dims=by_row)
+        high = tft.max(tf.where(known, values, -FLOAT32_MAX), reduce_instance_dims=by_row)
+        varies = high > low
+        return tf.where(varies, (values - low) / tf.where(varies, high - low, 1.0), values * 0.0)
+
+    def subwords(
+        self, words: tf.Tensor, counts: tf.Tensor, pieces: tf.Tensor, name: str, size: int
+    ) -> tf.Tensor:
+        """Learns subword units and looks ``pieces`` up; see ``models.features.analyzers``."""
+        units = tft.experimental.ptransform_analyzer(
+            [words, counts],
+            LearnSubwords(name, size),
+            [tf.string],
+            [[]],
+            output_asset_default_values=[NO_UNIT],
+            name=f"{name}.subwords",
+        )
+        return tft.apply_vocabulary(pieces, units[0], default_value=-1)
+
+    def keep_lengths(self, lengths: tf.Tensor, name: str) -> None:
+        """Keeps how often each length occurs; see ``models.features.analyzers``."""
+        # Transform counts strings, and writes what it counts beside its graph.
+        counted = tf.strings.as_string(lengths)
+        tft.vocabulary(counted, store_frequency=True, vocab_filename=lengths_asset(name))
 
 
 class TftLearnt:
@@ -60,8 +94,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     analyzers = TftAnalyzers()
     outputs = {}
     for name, options in config.features.items():
-        graph = graph_module("features", options.kind)
-        outputs |= graph.preprocess(options, name, inputs[name], analyzers)
+        outputs |= steps.preprocess(options, name, inputs[name], analyzers)
     if config.task is None:
         return outputs
     task = graph_module("tasks", config.task.kind)

@@ -2,10 +2,11 @@
 
 Signatures:
 
-* ``serving_default``: raw tensors by feature name to the task's served outputs.  A scalar feature
-  is ``[batch]``; a sequence feature is ``[batch, time, ...]``, right-padded with anything, with
-  ``NAME_length`` int32 ``[batch]`` beside it.  Where each step of a feature is answered, the
-  answers are as wide as what was sent.
+* ``serving_default``: raw tensors by feature name to the task's served outputs.  A feature of one
+  shape is ``[batch, *shape]``; a sequence feature is ``[batch, time, ...]``, right-padded with
+  anything, with ``NAME_length`` int32 ``[batch]`` beside it; a sequence of sequences has
+  ``NAME_length_2`` int32 ``[batch, time]`` too, and so on.  Where each step of a feature is
+  answered, the answers are as wide as what was sent.
 * ``examples``: serialised tf.Examples ``[batch]`` to the same outputs.
 * ``transform_features``: raw tensors by feature name to what the network reads.
 * ``evaluate``: serialised tf.Examples ``[batch]`` to the task's judged outputs, with the trivial
@@ -24,12 +25,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.features.sequences import lengths_of
 from models.options import FeatureOptions, TaskOptions, graph_module
 from models.portable import without_cudnn
-from models.raw import Raw
+from models.raw import Raw, length_name, length_names, partition_names
 
 ABOUT = os.path.join("assets.extra", "rondo.json")
-RAW_DTYPES = {"string": tf.string, "float": tf.float32}
+RAW_DTYPES = {"string": tf.string, "bytes": tf.string, "float": tf.float32}
 BASELINE_PREFIX = "baseline_"
 
 
@@ -37,30 +39,38 @@ def network_inputs(transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]
     """Transformed tensors as the network reads them.
 
     A ragged ``[batch, (time)]`` becomes ``name`` ``[batch, time]``, right-padded with zeros, and
-    ``name_length`` int32 ``[batch]``; int64 becomes int32.  A batch of no rows has one step of
-    padding all the same, since Keras cannot run a recurrent layer over none.
+    ``name_length`` int32 ``[batch]``; one of two such axes has ``name_length_2`` int32
+    ``[batch, time]`` too.  int64 becomes int32.  A batch of no rows has one step of padding all
+    the same, since Keras cannot run a recurrent layer over none.
     """
     inputs = {}
     for name, tensor in transformed.items():
         if isinstance(tensor, tf.RaggedTensor):
-            inputs[f"{name}_length"] = tf.cast(tensor.row_lengths(), tf.int32)
-            tensor = _widened(tensor.to_tensor(), 1)
+            varying = range(1, tensor.ragged_rank + 1)
+            inputs |= lengths_of(name, tensor)
+            tensor = tensor.to_tensor()
+            for axis in varying:
+                tensor = _widened(tensor, 1, axis)
+            for axis in varying[1:]:
+                inner = length_name(name, axis)
+                inputs[inner] = _widened(inputs[inner], 1)
         inputs[name] = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
     return inputs
 
 
-def _widened(values: tf.Tensor, width: tf.Tensor | int) -> tf.Tensor:
-    """Values ``[batch, time, ...]`` padded with zeros to at least ``width`` steps."""
-    missing = tf.maximum(width - tf.shape(values)[1], 0)
-    return tf.pad(values, [[0, 0], [0, missing], *[[0, 0]] * (values.shape.rank - 2)])
+def _widened(values: tf.Tensor, width: tf.Tensor | int, axis: int = 1) -> tf.Tensor:
+    """Values ``[batch, time, ...]`` padded with zeros to at least ``width`` steps along an axis."""
+    added = [[0, 0] for _ in range(values.shape.rank)]
+    added[axis] = [0, tf.maximum(width - tf.shape(values)[axis], 0)]
+    return tf.pad(values, added)
 
 
 def sent_specs(name: str, raw: Raw) -> dict[str, tf.TensorSpec]:
     """What a client sends for a feature, by input name."""
     dtype = RAW_DTYPES[raw.dtype]
     specs = {name: tf.TensorSpec([None, *raw.shape], dtype, name=name)}
-    if raw.is_sequence:
-        specs[f"{name}_length"] = tf.TensorSpec([None], tf.int32, name=f"{name}_length")
+    for axis, key in enumerate(length_names(name, raw), start=1):
+        specs[key] = tf.TensorSpec([None] * axis, tf.int32, name=key)
     return specs
 
 
@@ -72,11 +82,23 @@ def received(name: str, raw: Raw, sent: Mapping[str, tf.Tensor]) -> tf.Tensor | 
     """
     if not raw.is_sequence:
         return sent[name]
-    values, lengths = sent[name], sent[f"{name}_length"]
-    fits = f"{name}_length: a length is below 0 or above the steps sent in {name}"
-    tf.debugging.assert_non_negative(lengths, fits)
-    tf.debugging.assert_less_equal(lengths, tf.shape(values)[1], fits)
-    return tf.RaggedTensor.from_tensor(values, tf.cast(lengths, tf.int64))
+    values, partitions = sent[name], []
+    within = None  # Which of the lists along the axes so far are within the lengths.
+    for axis, key in enumerate(length_names(name, raw), start=1):
+        fits = f"{key}: a length is below 0 or above the steps sent in {name}"
+        lengths, steps = sent[key], tf.shape(values)[axis]
+        if within is not None:
+            shaped = f"{key}: is not as wide as {name}"
+            tf.debugging.assert_equal(tf.shape(lengths), tf.shape(within), shaped)
+            lengths = tf.where(within, lengths, 0)
+        tf.debugging.assert_non_negative(lengths, fits)
+        tf.debugging.assert_less_equal(lengths, steps, fits)
+        partitions.append(lengths if within is None else tf.boolean_mask(lengths, within))
+        mask = tf.sequence_mask(lengths, steps)
+        within = mask if within is None else mask & within[..., None]
+    return tf.RaggedTensor.from_nested_row_lengths(
+        tf.boolean_mask(values, within), [tf.cast(part, tf.int64) for part in partitions]
+    )
 
 
 def parsed(
@@ -85,19 +107,22 @@ def parsed(
     """The features of serialised tf.Examples ``[batch]`` as ``preprocess`` reads them."""
     spec: dict[str, Any] = {}
     for name, options in features.items():
-        dtype = RAW_DTYPES[options.raw.dtype]
-        spec[name] = (
-            tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
-            if options.raw.is_sequence
-            else tf.io.FixedLenFeature([], dtype, options.missing)
-        )
+        raw, dtype = options.raw, RAW_DTYPES[options.raw.dtype]
+        if not raw.is_sequence:
+            spec[name] = tf.io.FixedLenFeature(raw.inner, dtype, options.filler)
+            continue
+        partitions = [tf.io.RaggedFeature.RowLengths(key) for key in partition_names(name, raw)]
+        if raw.inner:
+            partitions.append(tf.io.RaggedFeature.UniformRowLength(math.prod(raw.inner)))
+        spec[name] = tf.io.RaggedFeature(dtype, name, partitions, row_splits_dtype=tf.int64)
     tensors = tf.io.parse_example(examples, spec)
     for name, options in features.items():
-        if options.raw.inner:
-            numbers = tensors[name]
-            steps = numbers.row_splits // math.prod(options.raw.inner)
-            values = tf.reshape(numbers.flat_values, [-1, *options.raw.inner])
-            tensors[name] = tf.RaggedTensor.from_row_splits(values, steps)
+        raw = options.raw
+        if raw.is_sequence and raw.inner:
+            tensors[name] = tf.RaggedTensor.from_nested_row_splits(
+                tf.reshape(tensors[name].flat_values, [-1, *raw.inner]),
+                tensors[name].nested_row_splits[: raw.ragged_rank],
+            )
     return tensors
 
 
@@ -128,7 +153,9 @@ def write(
     for name, options in features.items():
         raw_specs |= sent_specs(name, options.raw)
     defaults = {
-        name: options.missing for name, options in features.items() if options.missing is not None
+        name: _in_json(options.filler)
+        for name, options in features.items()
+        if options.filler is not None
     }
 
     def inputs_of(raw: Mapping[str, tf.Tensor | tf.RaggedTensor]) -> dict[str, tf.Tensor]:
@@ -145,7 +172,8 @@ def write(
     def answer(sent: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         inputs, steps = transform_features(sent), task.steps_of
         if steps is not None:
-            inputs[steps] = _widened(inputs[steps], tf.shape(sent[steps])[1])
+            for key in {steps, *length_names(steps, features[steps].raw)[1:]} & set(inputs):
+                inputs[key] = _widened(inputs[key], tf.shape(sent[steps])[1])
         return served(inputs)
 
     def answer_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -180,6 +208,13 @@ def write(
     tf.io.gfile.makedirs(os.path.dirname(os.path.join(path, ABOUT)))
     with tf.io.gfile.GFile(os.path.join(path, ABOUT), "w") as file:
         file.write(json.dumps(contents, indent=1, ensure_ascii=False))
+
+
+def _in_json(value: Any) -> Any:
+    """A raw value with null for NaN, which JSON lacks."""
+    if isinstance(value, list):
+        return [_in_json(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def read_about(path: str) -> dict[str, Any]:

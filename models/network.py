@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import keras
 
 from models.encoder import concatenated, pooled_encoding, step_encoding
+from models.features import steps as feature_steps
 from models.features.analyzers import Learnt
 from models.layers.sequence import BesideSteps, Sequence
 from models.options import FeatureOptions, TaskOptions, graph_module
@@ -41,10 +42,10 @@ def build(
     vectors = []
     steps: Sequence | None = None
     for name, options in features.items():
-        graph = graph_module("features", options.kind)
-        feature_inputs = graph.keras_inputs(options, name)
+        feature_inputs = feature_steps.keras_inputs(options, name)
         inputs |= feature_inputs
-        encoded = graph.encode(options, name, feature_inputs, learnt, network.embedding_size)
+        size = network.embedding_size
+        encoded = feature_steps.encode(options, name, feature_inputs, learnt, size)
         if name == task.steps_of:
             steps = step_encoding(name, encoded, network)
         elif isinstance(encoded, Sequence):

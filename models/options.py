@@ -75,8 +75,8 @@ class FeatureOptions(SliceOptions):
     """
 
     read_by: ClassVar[tuple[str, ...]] = ("kind", "column", "missing")
-    empty_is_a_value: ClassVar[bool] = False
-    """Whether an empty string is a value like any other (else it is a missing one)."""
+    empty: ClassVar[RawValue | None] = None
+    """The empty value, if it is a value like any other (else it is a missing one)."""
     embedded: ClassVar[bool] = False
     """Whether ids become vectors as wide as the network's ``embedding_size``."""
 
@@ -95,6 +95,18 @@ class FeatureOptions(SliceOptions):
         """
         return False
 
+    @property
+    def pointwise(self) -> bool:
+        """Whether the preprocessing is pointwise in time: what the network reads at a step depends
+        on that raw step alone, so that steps can be preprocessed as they come.
+        """
+        return False
+
+    @property
+    def filler(self) -> Any:
+        """What stands for a missing value, as a row would have it; None if there is nothing."""
+        return self.missing
+
     def read(self, fields: Mapping[str, Any], name: str) -> RawValue:
         """The feature's value in a row.
 
@@ -107,16 +119,17 @@ class FeatureOptions(SliceOptions):
         """
         column = self.column or name
         value = fields.get(column)
-        if value is not None and (value != "" or self.raw.dtype == "string"):
+        blank = isinstance(value, str) and value == "" and self.raw.dtype != "string"
+        if value is not None and not blank:
             read = self.read_present(column, value)
-            if read not in ("", []) or (self.missing is None and self.empty_is_a_value):
+            if read not in ("", b"", []) or (self.filler is None and read == self.empty):
                 return read
-        if self.missing is None:
+        if self.filler is None:
             came = "is empty" if column in fields else "is absent"
             raise RawError(
                 f"field {column!r} {came} (give it a value, or set the feature's `missing:`)"
             )
-        return self.read_present(column, self.missing)
+        return self.read_present(column, self.filler)
 
     def read_present(self, column: str, value: Any) -> RawValue:
         """A value that is there; see ``Raw.read``."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from models.features import steps
 from models.features.analyzers import Learnt
 from models.network import build
 from models.options import FeatureOptions, TaskOptions, graph_module
@@ -32,7 +33,7 @@ class Parts(NamedTuple):
         """The Keras inputs of all features by name; a sequence has ``NAME_length`` beside it."""
         found: dict[str, keras.KerasTensor] = {}
         for name, options in self.features.items():
-            found |= graph_module("features", options.kind).keras_inputs(options, name)
+            found |= steps.keras_inputs(options, name)
         return found
 
     def encoded(
@@ -46,8 +47,7 @@ class Parts(NamedTuple):
             embedding_size: width of an embedding, where the feature has one.
         """
         options = self.features[name]
-        graph = graph_module("features", options.kind)
-        return graph.encode(options, name, inputs, self.learnt, embedding_size)
+        return steps.encode(options, name, inputs, self.learnt, embedding_size)
 
     def head(self, vector: keras.KerasTensor) -> keras.KerasTensor:
         """The task's answer from what the network made of the inputs."""

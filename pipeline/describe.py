@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.errors import DataError, UserError
+from components.truncation import is_lengths_asset
 from models import unrolled
 from models.describe import CountedCall, LayerNumbers, counted_calls, layer_numbers, optimizer_bytes
 from models.network import compile_network
@@ -134,7 +135,8 @@ class TransformLearnt:
 
     def names(self) -> list[str]:
         """Of all vocabularies."""
-        return sorted(path.name for path in self._folder.iterdir() if path.is_file())
+        names = sorted(path.name for path in self._folder.iterdir() if path.is_file())
+        return [name for name in names if not is_lengths_asset(name)]
 
 
 def describe(experiment: Experiment, home: str) -> Description:

@@ -34,6 +34,7 @@ from pipeline.yaml_positions import Document, Path, Problem, SyntaxProblem, pars
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 FEATURE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+LENGTH_NAME = re.compile(r"_length(_[0-9]+)?$")
 
 
 class Experiment(Options):
@@ -239,13 +240,13 @@ def _check_features(features: Any, parts: dict[str, Any], problems: list[Problem
     checked: dict[str, Any] = {}
     for name, options in features.items():
         path = ("features", name)
-        if not FEATURE_NAME.fullmatch(name) or name.endswith("_length"):
+        if not FEATURE_NAME.fullmatch(name) or LENGTH_NAME.search(name):
             problems.append(
                 Problem(
                     path,
                     "a feature's name starts with a letter, holds letters, digits and _, and does "
-                    "not end in _length (clients send it by this name; set `column:` for a column "
-                    "named otherwise)",
+                    "not end in _length or _length_2 (clients send it by this name; set `column:` "
+                    "for a column named otherwise)",
                 )
             )
         if name == LABEL:

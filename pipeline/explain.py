@@ -13,16 +13,16 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.read import raw_examples
+from components.read import list_of, raw_examples
 from components.train.run import KERAS_MODEL, VALUES
 from models.dotted import cell_module
 from models.export import network_inputs
 from models.features.sequences import raw_tensor
+from models.features.strings import first_token
 from models.insight import activations, figures
 from models.insight.attribution import Attribution, integrated_gradients
 from models.insight.neighbours import embedding_matrix, nearest
 from models.options import LABEL, FeatureOptions, did_you_mean, graph_module
-from models.raw import Raw, RawValue
 from pipeline.comparable import described
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
@@ -80,7 +80,7 @@ class Explained:
         self.network = _load(experiment, record.artifacts["model_run"])
         self.rows = _spread(list(raw_examples(record.artifacts["examples"], "test")), count)
         self.raw = {
-            name: [_raw(row, name, options.raw) for row in self.rows]
+            name: [list_of(row, name, options.raw) for row in self.rows]
             for name, options in experiment.features.items()
         }
         raw = {n: raw_tensor(experiment.features[n].raw, values) for n, values in self.raw.items()}
@@ -148,8 +148,8 @@ class Explained:
             return [token.decode("utf-8", "replace") for token in tokens] or [UNKNOWN]
         if options.kind == "tokens":
             return options.tokens_of(raw)[:length] or [UNKNOWN]
-        if options.kind == "series" and options.depth == 1 and len(raw) >= length:
-            return [f"{step[0]:.3g}" for step in raw[len(raw) - length :]]
+        if options.kind == "series" and options.depth == 1 and len(raw) == length:
+            return [f"{step[0]:.3g}" for step in raw]
         return [str(place + 1) for place in range(length)]
 
     def neighbours(self, word: str, count: int) -> dict[str, list[tuple[str, float]]]:
@@ -160,7 +160,7 @@ class Explained:
         """
         found, words = {}, []
         for name, options in self._features_with_words():
-            offset = graph_module("features", options.kind).FIRST_TOKEN
+            offset = first_token(options)
             known = [
                 entry.decode("utf-8", "replace")
                 for entry in self.transform.vocabulary_by_name(name)
@@ -255,16 +255,3 @@ def _spread(rows: list[tf.train.Example], count: int) -> list[tf.train.Example]:
 def _strings(row: tf.train.Example, name: str) -> list[str]:
     values = row.features.feature[name].bytes_list.value
     return [value.decode("utf-8", "replace") for value in values]
-
-
-def _raw(row: tf.train.Example, name: str, form: Raw) -> RawValue:
-    if form.dtype == "string":
-        strings = _strings(row, name)
-        return strings if form.is_sequence else strings[0]
-    numbers = list(row.features.feature[name].float_list.value)
-    if not form.is_sequence:
-        return numbers[0]
-    if not form.inner:
-        return numbers
-    (depth,) = form.inner
-    return [numbers[start : start + depth] for start in range(0, len(numbers), depth)]

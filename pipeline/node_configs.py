@@ -20,6 +20,7 @@ from components.spec import (
     TuneConfig,
 )
 from models.dotted import cell_module
+from models.features.strings import first_token
 from models.features.vectors import features_with_vectors, reads_embedding_size
 from models.options import FeatureOptions, slice_module
 from models.search_space import Dimension, space_of
@@ -72,7 +73,10 @@ def embeddings_config(experiment: Experiment) -> EmbeddingsConfig:
     draws = any(vectors.missing == "random" for vectors in found.values())
     return EmbeddingsConfig(
         features={
-            name: FeatureVectors(vectors=vectors.model_copy(update={"trained": False}))
+            name: FeatureVectors(
+                vectors=vectors.model_copy(update={"trained": False}),
+                first_token=first_token(experiment.features[name]),
+            )
             for name, vectors in found.items()
         },
         embedding_size=experiment.network.embedding_size if states_size and unread else None,

@@ -12,7 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from components.embeddings.vectors import opened, read_head
-from models.features.sequences import FIRST_TOKEN, raw_tensor
+from models.features import steps
+from models.features.sequences import raw_tensor
+from models.features.strings import first_token
+from models.features.subword_units import subword_units
 from models.options import FeatureOptions, graph_module
 from pipeline.experiment import Experiment
 
@@ -24,8 +27,7 @@ def transformed(
     outputs: dict[str, Any] = {}
     for name, options in experiment.features.items():
         raw = raw_tensor(options.raw, [values[name] for values, _ in rows])
-        graph = graph_module("features", options.kind)
-        outputs |= graph.preprocess(options, name, raw, learnt)
+        outputs |= steps.preprocess(options, name, raw, learnt)
     task = experiment.task
     labels = raw_tensor(task.raw, [label for _, label in rows])
     return outputs | graph_module("tasks", task.kind).preprocess(task, labels, learnt)
@@ -51,6 +53,9 @@ class SampleLearnt:
         """Looks tokens up in a vocabulary of their own, the most frequent first."""
         flat = tokens.flat_values if isinstance(tokens, tf.RaggedTensor) else tokens
         ranked = [token for token, _ in Counter(tf.reshape(flat, [-1]).numpy()).most_common(top_k)]
+        return self._looked_up(ranked, tokens, name)
+
+    def _looked_up(self, ranked: Sequence[bytes | str], tokens: Any, name: str) -> Any:
         self.sizes[name] = max(len(ranked), self.sizes.get(name, 0))
         table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
@@ -64,6 +69,20 @@ class SampleLearnt:
         """Scales to mean 0 and deviation 1."""
         mean, variance = tf.nn.moments(values, 0)
         return (values - mean) / tf.sqrt(tf.maximum(variance, 1e-12))
+
+    def rescale(self, values: Any, name: str) -> Any:
+        """Scales to reach from 0 to 1."""
+        low, high = tf.reduce_min(values, 0), tf.reduce_max(values, 0)
+        return (values - low) / tf.maximum(high - low, 1e-12)
+
+    def subwords(self, words: Any, counts: Any, pieces: Any, name: str, size: int) -> Any:
+        """Learns units from the rows at hand and looks pieces up."""
+        texts = [word.decode("utf-8", "replace") for word in words.numpy()]
+        units = subword_units(dict(zip(texts, counts.numpy().tolist(), strict=True)), size)
+        return self._looked_up(units, pieces, name)
+
+    def keep_lengths(self, lengths: Any, name: str) -> None:
+        """Keeps nothing: the sample that the rows are from has their lengths."""
 
     def vocabulary_size(self, name: str) -> int:
         """Entries that are expected of the vocabulary."""
@@ -79,4 +98,4 @@ def placeholder_vectors(options: FeatureOptions, vocabulary_size: int) -> np.nda
     path = options.vectors.file
     with opened(path) as stream:
         size = read_head(stream, path).size
-    return np.zeros((vocabulary_size + FIRST_TOKEN, size), np.float32)
+    return np.zeros((vocabulary_size + first_token(options), size), np.float32)

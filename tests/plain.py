@@ -8,6 +8,7 @@ class PlainAnalyzers(tf.Module):
 
     def __init__(self, vocabularies: dict[str, list[str]]) -> None:
         super().__init__()
+        self.kept: dict[str, tf.Tensor] = {}
         self.sizes = {name: len(words) for name, words in vocabularies.items()}
         self.tables = {
             name: tf.lookup.StaticHashTable(
@@ -27,3 +28,14 @@ class PlainAnalyzers(tf.Module):
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
         return (values - 10.0) / 4.0
+
+    def rescale(self, values: tf.Tensor, name: str) -> tf.Tensor:
+        return (values - 2.0) / 8.0
+
+    def subwords(
+        self, words: tf.Tensor, counts: tf.Tensor, pieces: tf.Tensor, name: str, size: int
+    ) -> tf.Tensor:
+        return self.tables[name].lookup(pieces)
+
+    def keep_lengths(self, lengths: tf.Tensor, name: str) -> None:
+        self.kept[name] = lengths

@@ -52,13 +52,14 @@ def write_embeddings(
             report(VectorsRead(file, words))
 
         with local_copy(options.file) as path:
-            matrix, found = build(options, path, vocabulary, config.seed, tell)
+            first = feature.first_token
+            matrix, found = build(options, path, vocabulary, config.seed, tell, first)
         size = matrix.shape[1]
         check_size(config, name, size)
         write_matrix(folder, name, matrix)
         occurring = np.zeros(len(matrix), np.int64)
         occurring[: len(counts[name])] = counts[name]
-        coverage.append(coverage_of(name, options, vocabulary, found, occurring, size))
+        coverage.append(coverage_of(name, options, vocabulary, found, occurring, size, first))
         report(Covered(coverage[-1]))
     write_coverage(folder, coverage)
 

@@ -61,6 +61,7 @@ def coverage_of(
     found: np.ndarray,
     counts: np.ndarray,
     size: int,
+    first_token: int = 2,
 ) -> Coverage:
     """Counts what has a vector.
 
@@ -69,10 +70,11 @@ def coverage_of(
         options: of its vectors.
         vocabulary: its entries, by rank.
         found: bool ``[vocabulary]``, which of them have a vector.
-        counts: int ``[vocabulary + 2]``, how often each id occurs (0 pads, 1 is unknown).
+        counts: int ``[first_token + vocabulary]``, how often each id occurs (0 pads).
         size: numbers a vector.
+        first_token: id of the vocabulary's first entry; those from 1 to there are unknown tokens'.
     """
-    known = counts[2:]
+    known = counts[first_token:]
     # Stable, so that equally frequent ones stay in the vocabulary's order.
     ranked = [index for index in np.argsort(-known, kind="stable") if not found[index]]
     return Coverage(

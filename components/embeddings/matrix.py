@@ -8,9 +8,6 @@ from components.embeddings.vectors import opened, read_head, read_vectors
 from components.errors import DataError
 from models.features.vectors import VectorOptions
 
-ADDED = 2
-"""Ids before the vocabulary's: 0, which pads, and 1, the one of all unknown tokens."""
-
 
 def build(
     options: VectorOptions,
@@ -18,6 +15,7 @@ def build(
     vocabulary: Sequence[str],
     seed: int,
     tell: Callable[[int], None] = lambda words: None,
+    first_token: int = 2,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The embedding matrix of a vocabulary.
 
@@ -27,10 +25,13 @@ def build(
         vocabulary: entries, by rank.
         seed: of random vectors.
         tell: hears from time to time how many words were read.
+        first_token: id of the vocabulary's first entry: 0 pads, and those between are unknown
+            tokens'.
 
     Returns:
-        float32 ``[vocabulary + 2, size]`` by id (0, the padding, is zeros; 1, all unknown tokens,
-        is as ``options.missing`` says), and bool ``[vocabulary]``, which entries have a vector.
+        float32 ``[first_token + vocabulary, size]`` by id (0, the padding, is zeros; those of
+        unknown tokens are as ``options.missing`` says), and bool ``[vocabulary]``, which entries
+        have a vector.
 
     Raises:
         DataError: the file is ragged, or has none of the words.
@@ -39,7 +40,7 @@ def build(
     lowered = _rows(vocabulary, str.lower) if options.lowercase else {}
     with opened(path) as stream:
         size = read_head(stream, path).size
-    matrix = np.zeros((len(vocabulary) + ADDED, size), np.float32)
+    matrix = np.zeros((len(vocabulary) + first_token, size), np.float32)
     as_it_is = np.zeros(len(vocabulary), bool)
     found = np.zeros(len(vocabulary), bool)
     with opened(path) as stream:
@@ -48,17 +49,17 @@ def build(
             # of its lower case, which it may come after.
             for row in exact.get(word, ()):
                 if not as_it_is[row]:
-                    matrix[row + ADDED] = vector
+                    matrix[row + first_token] = vector
                     as_it_is[row] = found[row] = True
             for row in lowered.get(word, ()):
                 if not found[row]:
-                    matrix[row + ADDED] = vector
+                    matrix[row + first_token] = vector
                     found[row] = True
     if not found.any():
         raise DataError(_nothing_found(options, path, vocabulary))
     if options.missing == "random":
-        filled = np.flatnonzero(np.concatenate([[False, True], ~found]))
-        deviation = matrix[ADDED:][found].std(dtype=np.float64)
+        filled = np.flatnonzero(np.concatenate([[False], np.ones(first_token - 1, bool), ~found]))
+        deviation = matrix[first_token:][found].std(dtype=np.float64)
         drawn = np.random.default_rng(seed).normal(0.0, deviation, (len(filled), size))
         matrix[filled] = drawn.astype(np.float32)
     return matrix, found

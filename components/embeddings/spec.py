@@ -13,9 +13,11 @@ class FeatureVectors(Options):
 
     Attributes:
         vectors: its options, with an absolute path; ``trained`` is the Trainer's alone and unset.
+        first_token: id of the vocabulary's first entry.
     """
 
     vectors: VectorOptions
+    first_token: int = 2
 
 
 class EmbeddingsConfig(Options):

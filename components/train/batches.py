@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from models.features.sequences import lengths_of
+
 PARSE_ROWS = 1000
 SHUFFLE_ROWS = 100_000
 
@@ -26,15 +28,23 @@ def elements(
         to_inputs: from a batch's features to (network inputs without padding, label).
     """
     rows = parsed.map(to_inputs, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
-    # A row of a ragged batch is dense, but only a map makes its type say so.
-    return rows.map(lambda inputs, label: (inputs, label)).cache()
+    return rows.map(lambda inputs, label: (_dense(inputs), label)).cache()
+
+
+def _dense(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """A row of a ragged batch, its sequences of sequences right-padded with zeros."""
+    # A row of a batch with one ragged axis is dense, but only a map makes its type say so.
+    return {
+        name: tensor.to_tensor() if isinstance(tensor, tf.RaggedTensor) else tensor
+        for name, tensor in inputs.items()
+    }
 
 
 def inputs_and_label(label: str) -> Callable[[dict[str, tf.Tensor]], Element]:
     """Splits a batch of transformed features to network inputs and the label.
 
-    A ragged feature ``name`` gets its ``name_length`` int32 ``[batch]`` beside it; int64 becomes
-    int32.
+    A ragged feature ``name`` gets its ``name_length`` int32 ``[batch]`` beside it, and a sequence
+    of sequences ``name_length_2`` int32 ``[batch, time]``; int64 becomes int32.
     """
 
     def split(features: dict[str, tf.Tensor]) -> Element:
@@ -43,7 +53,7 @@ def inputs_and_label(label: str) -> Callable[[dict[str, tf.Tensor]], Element]:
             if name == label:
                 continue
             if isinstance(tensor, tf.RaggedTensor):
-                inputs[f"{name}_length"] = tf.cast(tensor.row_lengths(), tf.int32)
+                inputs |= lengths_of(name, tensor)
             inputs[name] = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
         return inputs, features[label]
 

@@ -15,6 +15,7 @@ from components.train import gradient_record
 from components.train.checkpoint import finish, resume_folder
 from components.train.data import load
 from components.train.fit import fit
+from components.truncation import read_truncation
 from models import export
 from models.network import compile_network, parameter_counts
 from models.options import graph_module
@@ -69,6 +70,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "parameters": parameter_counts(network),
     }
     coverage = read_coverage(embeddings_folder(fn_args))
+    truncation = read_truncation(fn_args.transform_graph_path, config.features)
     tf.io.gfile.makedirs(run_dir)
     network.save(os.path.join(run_dir, KERAS_MODEL))
     for name, content in ((HISTORY, history), (VALUES, used)):
@@ -84,7 +86,12 @@ def run_fn(fn_args: FnArgs) -> None:
         task.label_names(config.task, data.learnt),
         task.baseline(config.task, data.labels(), data.learnt),
         transform_output.transform_features_layer(),
-        {"name": config.name, "values": used, "embeddings": coverage},
+        {
+            "name": config.name,
+            "values": used,
+            "embeddings": coverage,
+            "truncated": {name: cut._asdict() for name, cut in truncation.items()},
+        },
     )
     finish(folder)
 

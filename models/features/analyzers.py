@@ -31,8 +31,42 @@ class Analyzers(Protocol):
         """Scales to mean 0 and deviation 1 over the train split; a constant becomes 0.
 
         Args:
-            values: float32 ``[rows]``, or ``[rows, depth]`` to scale each column by itself.
+            values: float32 ``[rows]``, or ``[rows, depth]`` to scale each column by itself.  NaN
+                does not count, and stays NaN.
             name: under which the moments are kept.
+        """
+
+    def rescale(self, values: tf.Tensor, name: str) -> tf.Tensor:
+        """Scales so that the train split reaches from 0 to 1; a constant becomes 0.
+
+        Args:
+            values: float32 ``[rows]``, or ``[rows, depth]`` to scale each column by itself.  NaN
+                does not count, and stays NaN.
+            name: under which the extremes are kept.
+        """
+
+    def subwords(
+        self, words: tf.Tensor, counts: tf.Tensor, pieces: tf.Tensor, name: str, size: int
+    ) -> tf.Tensor:
+        """Learns subword units, see ``models.features.subword_units``, and looks pieces up.
+
+        Args:
+            words: string ``[words]``, of a batch.
+            counts: how often the batch has each, int64 ``[words]``.
+            pieces: string, any shape.
+            name: under which the units are kept, as a vocabulary.
+            size: how many.
+
+        Returns:
+            int64 in the shape of ``pieces``: the rank from 0, or -1 if it is no unit.
+        """
+
+    def keep_lengths(self, lengths: tf.Tensor, name: str) -> None:
+        """Keeps how often each length occurs in the train split, before anything is cut.
+
+        Args:
+            lengths: int64 ``[rows]``.
+            name: the feature's.
         """
 
 

@@ -1,45 +1,118 @@
-"""What sequence features share: raw tensors, rows without a step, inputs, ids to vectors.
+"""What sequence features share: raw tensors, rows without a step, cutting, inputs, ids to vectors.
 
-Ids of tokens: 0 pads, 1 is every token outside the vocabulary, 2 and up are the vocabulary by
-falling frequency.
+Ids of tokens: 0 pads, 1 is every token outside the vocabulary (or as many ids as the feature has
+``unknown_buckets``), and above are the vocabulary's by falling frequency.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import tensorflow as tf
 
-from models.features.analyzers import Learnt
+from models.features.analyzers import Analyzers, Learnt, Tokens
+from models.features.strings import first_token
 from models.features.vectors import vectors_of
 from models.layers import sequence as layers
 from models.options import FeatureOptions
-from models.raw import Raw, RawValue
+from models.raw import Raw, RawValue, length_name
 
 UNKNOWN = 1
-FIRST_TOKEN = 2
 
 
 def raw_tensor(form: Raw, values: Sequence[RawValue]) -> tf.Tensor | tf.RaggedTensor:
-    """Raw values of some rows as ``preprocess`` reads them: ``[batch]`` or ragged."""
-    dtype = tf.string if form.dtype == "string" else tf.float32
+    """Raw values of some rows as ``preprocess`` reads them: ``[batch, ...]`` or ragged."""
+    dtype = tf.float32 if form.dtype == "float" else tf.string
     if not form.is_sequence:
-        return tf.constant(values, dtype)
+        return tf.reshape(tf.constant(values, dtype), [len(values), *form.inner])
     return tf.ragged.constant(
-        values, dtype, ragged_rank=1, inner_shape=form.inner, row_splits_dtype=tf.int64
+        values,
+        dtype,
+        ragged_rank=form.ragged_rank,
+        inner_shape=form.inner,
+        row_splits_dtype=tf.int64,
     )
 
 
-def with_a_step(sequences: tf.RaggedTensor, filler: tf.Tensor) -> tf.RaggedTensor:
+def with_a_step(sequences: tf.RaggedTensor, filler: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
     """Gives rows without any step the steps of ``filler``, so that no sequence is empty.
 
     Args:
-        sequences: ``[batch, (time), ...]`` with one ragged axis.
-        filler: ``[steps, ...]``, at least one.
+        sequences: ``[batch, (time), ...]``.
+        filler: ``[steps, ...]``, at least one, ragged where the steps are.
     """
     empty = tf.cast(sequences.row_lengths() == 0, tf.int64)
-    copies = [tf.cast(tf.reduce_sum(empty), tf.int32), *[1] * (filler.shape.rank - 1)]
-    added = tf.RaggedTensor.from_row_lengths(tf.tile(filler, copies), empty * filler.shape[0])
+    steps = filler.nrows() if isinstance(filler, tf.RaggedTensor) else filler.shape[0]
+    chosen = tf.tile(tf.range(steps), tf.cast(tf.reduce_sum(empty)[None], tf.int32))
+    added = tf.RaggedTensor.from_row_lengths(tf.gather(filler, chosen), empty * steps)
     return tf.concat([sequences, added], axis=1)
+
+
+def cut(
+    sequences: tf.RaggedTensor, max_length: int, keep: Literal["start", "end", "both"]
+) -> tf.RaggedTensor:
+    """Cuts longer rows.
+
+    Args:
+        sequences: ``[batch, (time), ...]`` with one ragged axis.
+        max_length: steps kept of a row.
+        keep: the steps at the ``start``, at the ``end`` or, half of them each, at ``both`` (of an
+            odd number one more at the start).
+    """
+    head = {"start": max_length, "end": 0, "both": (max_length + 1) // 2}[keep]
+    lengths = sequences.row_lengths()
+    place = tf.ragged.range(lengths).values
+    from_end = tf.gather(lengths, sequences.value_rowids()) - place
+    kept = (place < head) | (from_end <= max_length - head)
+    return tf.RaggedTensor.from_row_lengths(
+        tf.boolean_mask(sequences.values, kept), tf.minimum(lengths, max_length)
+    )
+
+
+def looked_up(options: FeatureOptions, name: str, strings: Tokens, analyzers: Analyzers) -> Tokens:
+    """Strings as ids, int64 in their shape; the vocabulary is learnt from them.
+
+    Args:
+        options: of the feature: ``vocabulary`` and ``unknown_buckets``.
+        name: the feature's name, under which the vocabulary is kept.
+        strings: dense or ragged.
+        analyzers: what learns.
+    """
+    ranks = analyzers.vocabulary(strings, name, top_k=options.vocabulary)
+    if not isinstance(strings, tf.RaggedTensor):
+        return known_or_bucket(options, ranks, strings)
+    return ranks.with_flat_values(known_or_bucket(options, ranks.flat_values, strings.flat_values))
+
+
+def known_or_bucket(options: FeatureOptions, ranks: tf.Tensor, strings: tf.Tensor) -> tf.Tensor:
+    """Ids from 1: those of unknown strings, by a hash, and then the vocabulary's by rank.
+
+    Args:
+        options: of the feature.
+        ranks: int64, -1 outside the vocabulary.
+        strings: in the same shape.
+    """
+    first = first_token(options)
+    buckets = first - UNKNOWN
+    unknown = tf.fill(tf.shape(ranks), tf.constant(UNKNOWN, tf.int64))
+    if buckets > 1:
+        unknown += tf.strings.to_hash_bucket_fast(strings, buckets)
+    return tf.where(ranks < 0, unknown, ranks + first)
+
+
+def lengths_of(name: str, tensor: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+    """How long the rows of a ragged tensor are along each axis that varies, right-padded.
+
+    Returns:
+        ``name_length`` int32 ``[batch]`` and, for further axes, ``name_length_2`` int32
+        ``[batch, time]`` and so on.
+    """
+    lengths = {}
+    for axis in range(1, tensor.ragged_rank + 1):
+        found = tensor.row_lengths(axis=axis)
+        dense = found.to_tensor() if isinstance(found, tf.RaggedTensor) else found
+        lengths[length_name(name, axis)] = tf.cast(dense, tf.int32)
+    return lengths
 
 
 def sequence_inputs(
@@ -72,7 +145,7 @@ def encode_ids(
         ``[batch, time, embedding_size]`` (pretrained ones: as wide as the file has them) with
         their lengths ``[batch]``.
     """
-    rows = learnt.vocabulary_size(name) + FIRST_TOKEN
+    rows = learnt.vocabulary_size(name) + first_token(options)
     vectors = vectors_of(options)
     if vectors is None:
         embedding = keras.layers.Embedding(rows, embedding_size, name=f"{name}.embedding")

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from models.raw import FLOAT32_MAX, Raw, RawError
+from models.raw import FLOAT32_MAX, Raw, RawError, length_names
+from models.sent import sent
 from pipeline.cli.common import home_option, plain_errors, quiet_libraries
 
 ABOUT = "assets.extra/rondo.json"
@@ -33,8 +34,8 @@ def command(name: str, batch_size: int, home: str) -> None:
     quiet_libraries()
     model = LocalModel(place.pushed)
     exported = place.pushed / str(model.version)
-    defaults, sequences = read_defaults(exported), read_sequences(exported)
-    rows = read_rows(sys.stdin.buffer, set(model.signature.inputs), defaults, sequences)
+    defaults, forms = read_defaults(exported), read_forms(exported)
+    rows = read_rows(sys.stdin.buffer, set(model.signature.inputs), defaults, forms)
     for answer in model.predict(rows, batch_size=batch_size):
         click.echo(json.dumps(answer, ensure_ascii=False))
 
@@ -48,15 +49,14 @@ def read_defaults(model: Path) -> dict[str, Any]:
     return _about(model, "defaults")
 
 
-def read_sequences(model: Path) -> dict[str, Raw]:
-    """The forms of the sequence features, by name, as the exported model says them.
+def read_forms(model: Path) -> dict[str, Raw]:
+    """The forms of the features, by name, as the exported model says them.
 
     Raises:
         UserError: the model's ``rondo.json`` does not hold that.
     """
     forms = _about(model, "features").items()
-    read = {name: Raw.model_validate(form) for name, form in forms if isinstance(form, dict)}
-    return {name: raw for name, raw in read.items() if raw.is_sequence}
+    return {name: Raw.model_validate(form) for name, form in forms if isinstance(form, dict)}
 
 
 def _about(model: Path, field: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def read_rows(
     lines: Iterable[bytes],
     inputs: set[str],
     defaults: Mapping[str, Any] | None = None,
-    sequences: Mapping[str, Raw] | None = None,
+    forms: Mapping[str, Raw] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of JSON Lines, with the fields that the model reads.
 
@@ -86,8 +86,8 @@ def read_rows(
         lines: UTF-8.
         inputs: the model's inputs.
         defaults: what an absent or null field gets, by name.
-        sequences: the forms of fields that hold a sequence; each gets its length beside it, unless
-            the row has one (and is padded).
+        forms: the forms of the fields; a sequence gets its length beside it, unless the row has
+            one (and is padded).
 
     Raises:
         UserError: a line is not a JSON object, lacks an input, holds a number out of range, or
@@ -95,8 +95,10 @@ def read_rows(
     """
     from components.errors import UserError
 
-    defaults, sequences = defaults or {}, sequences or {}
-    needed = inputs - {f"{name}_length" for name in sequences}
+    defaults, forms = defaults or {}, forms or {}
+    sequences = {name: raw for name, raw in forms.items() if raw.is_sequence}
+    nullable = {name for name, raw in forms.items() if raw.nullable}
+    needed = inputs - {key for name, raw in sequences.items() for key in length_names(name, raw)}
     for number, line in enumerate(lines, start=1):
         where = f"<stdin>:{number}"
         if not line.strip():
@@ -111,6 +113,8 @@ def read_rows(
             raise UserError(f"{where}: not valid JSON: {error}") from error
         if isinstance(row, dict):
             row = row | {name: defaults[name] for name in defaults if row.get(name) is None}
+        if isinstance(row, dict):
+            row = {name: None for name in nullable} | row
         missing = needed - set(row) if isinstance(row, dict) else needed
         if missing:
             raise UserError(
@@ -121,12 +125,14 @@ def read_rows(
             for name, raw in sequences.items():
                 if isinstance(row[name], str):
                     raise raw.unlisted(name, row[name])
-                row[name] = raw.read(name, row[name])
-                row.setdefault(f"{name}_length", len(row[name]))
+                given = {key: row[key] for key in length_names(name, raw) if key in row}
+                row |= sent(name, raw, raw.read(name, row[name])) | given
+            for name in nullable - set(sequences):
+                row[name] = forms[name].read(name, row[name])
         except RawError as error:
             raise UserError(f"{where}: {error}") from error
         for name in sorted(inputs):
-            if not _in_range(row[name]):
+            if name not in nullable and not _in_range(row[name]):
                 raise UserError(
                     f"{where}: {name}: a number is not finite or too large; numbers of at most "
                     f"{FLOAT32_MAX:.4g} in size are read"

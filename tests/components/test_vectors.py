@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.embeddings.coverage import coverage_of
 from components.embeddings.files import check_vectors
-from components.embeddings.matrix import ADDED, build
+from components.embeddings.matrix import build
 from components.embeddings.spec import EmbeddingsConfig, FeatureVectors
 from components.embeddings.vectors import HEAD_LINES, LONGEST_LINE, read_head, read_vectors
 from components.errors import DataError
@@ -129,7 +129,7 @@ def test_matrix_has_the_files_vectors_by_id_and_the_rest_is_drawn(tmp_path: Path
     vocabulary = ["b", "z", "A", "B", "a", "y"]
     matrix, found = build(options(path), str(path), vocabulary, seed=3)
     assert found.tolist() == [True, False, True, False, True, False]
-    assert matrix.dtype == np.float32 and matrix.shape == (len(vocabulary) + ADDED, 3)
+    assert matrix.dtype == np.float32 and matrix.shape == (len(vocabulary) + 2, 3)
     assert matrix[[0, 2, 4, 6]].tolist() == [[0, 0, 0], [9, 8, 7], [1, 2, 3], [4, 5, 6]]
     drawn = matrix[[1, 3, 5, 7]]
     assert np.unique(drawn).size == drawn.size
@@ -151,7 +151,7 @@ def test_random_vectors_have_the_deviation_of_those_found(tmp_path: Path) -> Non
     path.write_text("\n".join(lines))
     vocabulary = [f"w{row}" for row in range(50)] + [f"missing{row}" for row in range(500)]
     matrix, found = build(options(path), str(path), vocabulary, seed=0)
-    assert matrix[ADDED:][~found].std() == pytest.approx(source.std(), rel=0.05)
+    assert matrix[2:][~found].std() == pytest.approx(source.std(), rel=0.05)
 
 
 def test_no_vector_at_all_truncated_and_absent_files_are_named(tmp_path: Path) -> None:

@@ -286,9 +286,9 @@ def test_a_process_that_knows_only_tensorflow_reads_it(exported: Path, loaded) -
 def test_what_a_person_must_know_stands_beside_the_graph(exported: Path) -> None:
     expected = {
         "features": {
-            "review": {"dtype": "string", "shape": []},
-            "price": {"dtype": "float", "shape": []},
-            "shop": {"dtype": "string", "shape": []},
+            "review": {"dtype": "string", "shape": [], "nullable": False},
+            "price": {"dtype": "float", "shape": [], "nullable": False},
+            "shop": {"dtype": "string", "shape": [], "nullable": False},
         },
         "task": "classify",
         "labels": LABELS,

@@ -23,7 +23,7 @@ from models.spec import NetworkOptions
 from models.tasks.classify import Options as Classify
 
 LABELS = list("abcdefghij")
-FEATURES = {"wave": Series(kind="series", depth=3, normalise=False)}
+FEATURES = {"wave": Series(kind="series", depth=3, scale="none")}
 TASK = Classify(kind="classify", label="kind")
 AROUND = NetworkOptions(
     units=4,

@@ -103,8 +103,8 @@ def test_what_goes_in_and_comes_out_is_named_and_dense(loaded) -> None:
     assert sorted(serving.structured_outputs) == ["labels", "length", "scores"]
     about = export.read_about(loaded.path)
     assert about["features"] == {
-        "words": {"dtype": "string", "shape": [None]},
-        "wave": {"dtype": "float", "shape": [None, 2]},
+        "words": {"dtype": "string", "shape": [None], "nullable": False},
+        "wave": {"dtype": "float", "shape": [None, 2], "nullable": False},
     }
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from models.features.text import Options as Text
 from models.features.tokens import Options as Tokens
 from models.options import FeatureOptions
 from models.raw import FLOAT32_MAX, Raw, RawError
+from models.sent import sent
 from models.tasks.tag import Options as Tag
 
 STRINGS = Raw(dtype="string", shape=(None,))
@@ -20,6 +22,10 @@ NUMBERS = Raw(dtype="float", shape=(None, 1))
 PAIRS = Raw(dtype="float", shape=(None, 2))
 numbers = st.floats(-FLOAT32_MAX, FLOAT32_MAX)
 words = st.text(st.characters(codec="utf-8"), max_size=5)
+DIALOGS = Raw(dtype="string", shape=(None, None, None))
+IMAGES = Raw(dtype="float", shape=(2, 2, 1))
+FILES = Raw(dtype="bytes")
+GAPS = Raw(dtype="float", shape=(None, 2), nullable=True)
 
 
 @given(st.lists(words))
@@ -62,12 +68,91 @@ def test_vectors_are_read_as_they_are(steps: list[list[float]]) -> None:
         (NUMBERS, [[1.0, 2.0]], r"field 'x\[0\]': 2 numbers came, where every step has 1"),
         (PAIRS, [[1.0, 2.0], [3.0]], r"field 'x\[1\]': 1 numbers came, where every step has 2"),
         (PAIRS, [1.0, 2.0], r"field 'x\[0\]': 1.0 came, where every step has 2 .*`depth:`"),
+        (PAIRS, [[1, 10**400]], r"field 'x\[0\]': 1000.* came, where a finite number is read"),
+        (DIALOGS, "a b", "text came, where a list of lists of lists of strings is read"),
+        (DIALOGS, [["a"]], r"field 'x\[0\]\[0\]': 'a' came, where a list of strings is read"),
+        (DIALOGS, [[["a"], None]], r"field 'x\[0\]\[1\]': None came, where a list of strings"),
+        (IMAGES, [[[1], [2]]], r"field 'x': 1 lists came, where 2 lists .* the shape \[2, 2, 1\]"),
+        (IMAGES, [[1, 2], [3]], r"field 'x\[1\]': 1 lists came"),
+        (IMAGES, 3.0, r"field 'x': a float came, where a list of numbers of the shape \[2, 2, 1\]"),
+        (FILES, "RIFF", r"field 'x': a str came, where bytes are read \(in JSON: .*b64"),
+        (FILES, {"b64": "a*"}, "field 'x': b64 is not base64"),
+        (GAPS, [[1.0, "x"]], r"field 'x\[0\]': 'x' came, where a finite number is read"),
     ],
     ids=str,
 )
 def test_other_forms_are_refused_with_place_and_remedy(raw: Raw, came: Any, message: str) -> None:
     with pytest.raises(RawError, match=message):
         raw.read("x", came)
+
+
+def test_bytes_are_read_as_they_are_and_as_json_has_them() -> None:
+    assert FILES.read("x", b"\xff\x00") == b"\xff\x00"
+    assert FILES.read("x", {"b64": "/wA="}) == b"\xff\x00"
+
+
+def test_a_missing_number_is_nan_where_it_may_be() -> None:
+    read = GAPS.read("x", [[None, 1.0], ["", 2], [math.nan, "NaN"]])
+    assert repr(read) == repr([[math.nan, 1.0], [math.nan, 2.0], [math.nan, math.nan]])
+
+
+def test_an_array_of_numbers_is_read_as_its_lists() -> None:
+    assert IMAGES.read("x", np.arange(4, dtype=np.uint8).reshape(2, 2, 1)) == [
+        [[0.0], [1.0]],
+        [[2.0], [3.0]],
+    ]
+
+
+@pytest.mark.parametrize("shape", [(2, None), (None, None, None, None), (None, 2, None)], ids=str)
+def test_axes_that_vary_come_first_and_are_three_at_most(shape: tuple) -> None:
+    with pytest.raises(ValidationError, match="at most 3 axes vary in length"):
+        Raw(dtype="float", shape=shape)
+
+
+def nested(depth: int) -> st.SearchStrategy[list]:
+    inner = st.integers(0, 9).map(float) if depth == 0 else nested(depth - 1)
+    return inner if depth == 0 else st.lists(inner, max_size=3)
+
+
+@given(st.integers(1, 3).flatmap(lambda depth: st.tuples(st.just(depth), nested(depth))))
+def test_nested_lists_are_flattened_and_nested_again(case: tuple[int, list]) -> None:
+    depth, value = case
+    form = Raw(dtype="float", shape=(None,) * depth)
+    scalars, lengths = form.flattened(form.read("x", value))
+    assert len(lengths) == depth - 1 and all(isinstance(scalar, float) for scalar in scalars)
+    assert form.nested(scalars, lengths) == value
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "flat", "lengths"),
+    [
+        (Raw(dtype="string"), "a", ["a"], []),
+        (IMAGES, [[[1.0], [2.0]], [[3.0], [4.0]]], [1.0, 2.0, 3.0, 4.0], []),
+        (PAIRS, [[1.0, 2.0]], [1.0, 2.0], []),
+        (PAIRS.of_steps(), [[], [[1.0, 2.0]]], [1.0, 2.0], [[0, 1]]),
+        (DIALOGS, [[["a"], []], []], ["a"], [[2, 0], [1, 0]]),
+    ],
+    ids=str,
+)
+def test_fixed_axes_take_no_lengths(form: Raw, value: Any, flat: list, lengths: list) -> None:
+    assert form.flattened(value) == (flat, lengths)
+    assert form.nested(flat, lengths) == value
+
+
+def test_a_client_sends_lists_of_one_size_with_their_lengths() -> None:
+    assert sent("x", PAIRS.of_steps(), [[], [[1.0, 2.0]]]) == {
+        "x": [[[0.0, 0.0]], [[1.0, 2.0]]],
+        "x_length": 2,
+        "x_length_2": [0, 1],
+    }
+    assert sent("x", DIALOGS, [[["a"]], []]) == {
+        "x": [[["a"]], [[""]]],
+        "x_length": 2,
+        "x_length_2": [1, 0],
+        "x_length_3": [[1], [0]],
+    }
+    assert sent("x", FILES.of_steps(), [b"\xff"]) == {"x": [{"b64": "/w=="}], "x_length": 1}
+    assert sent("x", IMAGES, [[[1.0]]]) == {"x": [[[1.0]]]}
 
 
 @pytest.mark.parametrize("empty", [[], "", "  ", None])
@@ -102,7 +187,7 @@ def test_only_what_reading_depends_on_is_kept_for_it() -> None:
     tokens = Tokens(kind="tokens", column="c", max_length=3, vocabulary=9, delimiter="|")
     kept = Tokens(kind="tokens", column="c", delimiter="|")
     assert tokens.for_reading() == kept and kept.for_reading() == kept
-    series = Series(kind="series", depth=3, normalise=False, missing=[[1.0, 2.0, 3.0]])
+    series = Series(kind="series", depth=3, scale="none", missing=[[1.0, 2.0, 3.0]])
     assert series.for_reading() == Series(kind="series", depth=3, missing=series.missing)
     text = Text(kind="text", missing="none", max_length=9)
     assert text.for_reading() == Text(kind="text", missing="none")

@@ -52,7 +52,7 @@ def waves(options: Series, raw: list[list[list[float]]], analyzers) -> list[list
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"normalise": False}, [[[10.0, 14.0], [6.0, 2.0]], [[0.0, 0.0]]]),
+        ({"scale": "none"}, [[[10.0, 14.0], [6.0, 2.0]], [[0.0, 0.0]]]),
         ({}, [[[0.0, 1.0], [-1.0, -2.0]], [[0.0, 0.0]]]),
         ({"max_length": 1}, [[[-1.0, -2.0]], [[0.0, 0.0]]]),
         ({"missing": [[14.0, 10.0]]}, [[[0.0, 1.0], [-1.0, -2.0]], [[1.0, 0.0]]]),

@@ -154,7 +154,7 @@ def test_no_row_is_empty_or_longer_than_asked_or_holds_the_padding_id(
     assert len(rows) == len(texts)
     for row in rows:
         assert 1 <= len(row) <= max_length
-        assert all(1 <= entry < len(WORDS) + graph.FIRST_TOKEN for entry in row)
+        assert all(1 <= entry < len(WORDS) + 2 for entry in row)
     for one, row in zip(texts, rows, strict=True):
         assert ids(options, analyzers, one) == [row], "a row depends on its batch"
 

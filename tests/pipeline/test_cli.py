@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import resource
 import subprocess
@@ -16,7 +17,7 @@ from components.errors import UserError
 from models.raw import Raw
 from pipeline.cli.common import plain_errors
 from pipeline.cli.main import COMMANDS, main
-from pipeline.cli.predict import read_defaults, read_rows, read_sequences
+from pipeline.cli.predict import read_defaults, read_forms, read_rows
 
 RONDO = (sys.executable, "-m", "pipeline.cli.main")
 
@@ -316,9 +317,22 @@ def test_what_is_no_sequence_is_one_line(line: bytes, message: str) -> None:
     assert said.startswith("<stdin>:1: ") and message in said and "\n" not in said
 
 
-def test_forms_of_sequences_come_from_the_model(tmp_path: Path) -> None:
+def test_forms_come_from_the_model(tmp_path: Path) -> None:
     about = tmp_path / "assets.extra" / "rondo.json"
     about.parent.mkdir()
     forms = {name: raw.model_dump() for name, raw in SEQUENCES.items()}
     about.write_text(json.dumps({"features": forms | {"price": {"dtype": "float", "shape": []}}}))
-    assert read_sequences(tmp_path) == SEQUENCES
+    assert read_forms(tmp_path) == SEQUENCES | {"price": Raw(dtype="float")}
+
+
+def test_sequences_of_sequences_are_padded_and_missing_numbers_are_nan() -> None:
+    forms = {
+        "turns": Raw(dtype="string", shape=(None, None)),
+        "price": Raw(dtype="float", nullable=True),
+    }
+    inputs = {"turns", "turns_length", "turns_length_2", "price"}
+    lines = [b'{"turns": [["a", "b"], []], "price": null}', b'{"turns": [["a"]]}']
+    first, second = read_rows(lines, inputs, {}, forms)
+    assert first["turns"] == [["a", "b"], ["", ""]]
+    assert (first["turns_length"], first["turns_length_2"]) == (2, [2, 0])
+    assert math.isnan(first["price"]) and math.isnan(second["price"])

@@ -156,7 +156,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown option of a feature": (
         changed("{kind: text}", "\n    kind: text\n    max_lenght: 9"),
         "8: features.review.max_lenght: unknown option; did you mean max_length? allowed: kind, "
-        "column, missing, max_length, keep, vocabulary, tokens, lower, strip_tags",
+        "column, missing, per_step, lower, normalise, ",
     ),
     "unknown option inside an option": (
         MINIMAL + "training:\n  early_stopping: {patienc: 2}\n",
@@ -212,12 +212,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "feature without kind": (
         changed("{kind: text}", "{max_length: 3}"),
-        "6: features.review: state its kind: {kind: NAME, ...}, with one of categorical, numeric",
+        "6: features.review: state its kind: {kind: NAME, ...}, with one of audio, categorical",
     ),
     "unknown kind": (
         changed("kind: text", "kind: texts"),
-        "6: features.review.kind: 'texts' came; allowed: categorical, numeric, series, "
-        "text, tokens; did you mean text?",
+        "6: features.review.kind: 'texts' came; allowed: audio, categorical, image, numeric, "
+        "series, text, tokens; did you mean text?",
     ),
     "unknown task": (
         changed("kind: classify", "kind: clasify"),

@@ -4,16 +4,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from models.options import FeatureOptions
+from models.features.strings import StringOptions
 from models.raw import Raw
 
 
-class Options(FeatureOptions):
+class Options(StringOptions):
     """Options of a categorical feature.
 
     Attributes:
         vocabulary: distinct values learnt from the train split, the most frequent ones; the others
-            share one id.
+            share ``unknown_buckets`` ids.
         missing: value for rows whose field is empty or absent; such a row is an error if unset.
     """
 
@@ -22,9 +22,9 @@ class Options(FeatureOptions):
     vocabulary: int = Field(1_000, ge=1, le=5_000_000)
     missing: str | None = None
 
-    def tokens_of(self, value: object) -> list[str]:
-        return [str(value)]
+    def value_tokens(self, value: object) -> list[str]:
+        return [self.cleaned(str(value))]
 
     @property
-    def raw(self) -> Raw:
+    def raw_value(self) -> Raw:
         return Raw(dtype="string")

@@ -1,10 +1,16 @@
-"""The graph of a categorical feature; id 0 is every value outside the vocabulary."""
+"""The graph of a categorical feature.
+
+The values outside the vocabulary have the ids from 0, one or as many as ``unknown_buckets`` says;
+above are the vocabulary's by falling frequency.
+"""
 
 import keras
 import tensorflow as tf
 
 from models.features.analyzers import Analyzers, Learnt
 from models.features.categorical import Options
+from models.features.cleaning import cleaned
+from models.features.sequences import UNKNOWN, looked_up
 
 
 def preprocess(
@@ -13,7 +19,8 @@ def preprocess(
     """Raw string ``[batch]`` to ``{name: int64 [batch]}``."""
     if options.missing is not None:
         raw = tf.where(raw == "", options.missing, raw)
-    return {name: analyzers.vocabulary(raw, name, top_k=options.vocabulary) + 1}
+    values = cleaned(options, raw)
+    return {name: looked_up(options, name, values, analyzers) - UNKNOWN}
 
 
 def keras_inputs(options: Options, name: str) -> dict[str, keras.KerasTensor]:
@@ -29,7 +36,6 @@ def encode(
     embedding_size: int,
 ) -> keras.KerasTensor:
     """An id as a vector ``[batch, embedding_size]``."""
-    embedding = keras.layers.Embedding(
-        learnt.vocabulary_size(name) + 1, embedding_size, name=f"{name}.embedding"
-    )
+    rows = learnt.vocabulary_size(name) + options.unknown_buckets
+    embedding = keras.layers.Embedding(rows, embedding_size, name=f"{name}.embedding")
     return embedding(inputs[name])

@@ -1,13 +1,13 @@
 """Series: vectors over time, such as the readings of some sensors."""
 
-from typing import Annotated, Any, ClassVar, Self
+import math
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.features.numeric import Number, Scale
 from models.options import FeatureOptions
-from models.raw import FLOAT32_MAX, Raw, RawValue
-
-Number = Annotated[float, Field(ge=-FLOAT32_MAX, le=FLOAT32_MAX)]
+from models.raw import Raw, RawValue
 
 
 class Options(FeatureOptions):
@@ -16,25 +16,51 @@ class Options(FeatureOptions):
     Attributes:
         depth: numbers a step (channels).  A row holds a list of lists of so many numbers or, with
             depth 1, a list of numbers (in csv: numbers with blanks between them).
-        max_length: steps kept of a longer series, the last ones; all of them if null.
-        normalise: scales each channel to mean 0 and deviation 1 over all steps of the train split.
+        max_length: steps kept of a longer series; all of them if null.
+        keep: which part of a longer series is kept: its ``start``, its ``end``, or half of the
+            steps from ``both``.
+        scale: of each channel by itself over all steps of the train split: ``standard`` (mean 0,
+            deviation 1), ``minmax`` (0 to 1) or ``none``.
+        log1p: takes the logarithm of 1 + the number first, of a number below 0 with its sign.
         missing: steps of rows whose field is empty or absent; such a row is an error if unset.
+            ``mask`` lets single numbers be null or NaN and feeds, behind the channels of a step,
+            whether there was a number in each: 0 for both where it is missing.
     """
 
     read_by: ClassVar[tuple[str, ...]] = (*FeatureOptions.read_by, "depth")
 
     depth: int = Field(1, ge=1, le=65_536)
     max_length: int | None = Field(None, ge=1, le=1_000_000)
-    normalise: bool = True
-    missing: list[list[Number]] | None = Field(None, min_length=1)
+    keep: Literal["start", "end", "both"] = "end"
+    scale: Scale = "standard"
+    log1p: bool = False
+    missing: list[list[Number]] | Literal["mask"] | None = None
+
+    @property
+    def masked(self) -> bool:
+        """Whether the network reads beside the numbers whether there were any."""
+        return self.missing == "mask"
+
+    @property
+    def width(self) -> int:
+        """Numbers a step that the network reads."""
+        return self.depth * (2 if self.masked else 1)
 
     @property
     def raw(self) -> Raw:
-        return Raw(dtype="float", shape=(None, self.depth))
+        return Raw(dtype="float", shape=(None, self.depth), nullable=self.masked)
+
+    @property
+    def filler(self) -> Any:
+        return [[math.nan] * self.depth] if self.masked else self.missing
 
     @property
     def keeps_steps(self) -> bool:
         return self.max_length is None
+
+    @property
+    def pointwise(self) -> bool:
+        return self.keeps_steps
 
     def read_present(self, column: str, value: Any) -> RawValue:
         if self.depth > 1 and isinstance(value, str) and value.strip():
@@ -43,9 +69,11 @@ class Options(FeatureOptions):
 
     @model_validator(mode="after")
     def _missing_fits(self) -> Self:
-        if any(len(step) != self.depth for step in self.missing or ()):
+        if self.missing is None or isinstance(self.missing, str):
+            return self
+        if not self.missing or any(len(step) != self.depth for step in self.missing):
             raise ValueError(
-                f"missing: every step has {self.depth} numbers, for example "
-                f"[{[0.0] * min(self.depth, 8)}]"
+                f"missing: at least one step, and every step has {self.depth} numbers, for example "
+                f"[{[0.0] * min(self.depth, 8)}]; or mask"
             )
         return self

@@ -1,17 +1,19 @@
 """The graph of a tokens feature.
 
-Ids: 0 is padding only, 1 is every token outside the vocabulary, 2 and up are the vocabulary by
-falling frequency.  A row without any token becomes the single id 1.
+A row without any token becomes the single unknown id; for the ids see
+``models.features.sequences``.
 """
 
 import keras
 import tensorflow as tf
 
 from models.features.analyzers import Analyzers
+from models.features.cleaning import cleaned, spelt_out
 from models.features.sequences import (
-    FIRST_TOKEN,
     UNKNOWN,
+    cut,
     encode_ids,
+    looked_up,
     sequence_inputs,
     with_a_step,
 )
@@ -35,10 +37,10 @@ def preprocess(
     if options.missing is not None:
         raw = with_a_step(raw, tf.constant(options.missing))
     if options.max_length is not None:
-        raw = raw[:, : options.max_length]
-    if options.lower:
-        raw = raw.with_flat_values(tf.strings.lower(raw.flat_values, encoding="utf-8"))
-    ids = analyzers.vocabulary(raw, name, top_k=options.vocabulary) + FIRST_TOKEN
+        analyzers.keep_lengths(raw.row_lengths(), name)
+        raw = cut(raw, options.max_length, options.keep)
+    tokens = raw.with_values(spelt_out(options, cleaned(options, raw.values)))
+    ids = looked_up(options, name, tokens, analyzers)
     return {name: with_a_step(ids, tf.constant([UNKNOWN], tf.int64))}
 
 
