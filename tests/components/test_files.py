@@ -211,7 +211,7 @@ def test_a_file_of_two_splits_is_refused(tmp_path: Path) -> None:
 
 def test_content_hashes_see_an_edit_of_the_same_size_and_second(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    data = DataOptions(path=str(path), format="jsonl")
+    data = data_class("jsonl")(path=str(path), format="jsonl")
     path.write_text('{"label": 0}')
     os.utime(path, ns=(1, 1))
     before = content_hashes(data)
@@ -223,7 +223,7 @@ def test_content_hashes_see_an_edit_of_the_same_size_and_second(tmp_path: Path) 
 def test_content_hashes_see_an_edit_beside_the_named_file(tmp_path: Path) -> None:
     for name in ("seq.in", "seq.out"):
         (tmp_path / name).write_text("a b\n")
-    data = DataOptions(path=str(tmp_path / "seq.in"), format="aligned")
+    data = data_class("aligned")(path=str(tmp_path / "seq.in"), format="aligned")
     before = content_hashes(data)
     assert list(before) == [str(tmp_path / "seq.in"), str(tmp_path / "seq.out")]
     (tmp_path / "seq.out").write_text("O B\n")
