@@ -166,9 +166,11 @@ def in_chunks(
         wanted: how its records are cut; the rows stay as they are if None.
     """
     if wanted is None:
-        yield from rows
-        return
-    name = name_in_data(path, options)
+        return iter(rows)
+    return _in_chunks(rows, name_in_data(path, options), wanted)
+
+
+def _in_chunks(rows: Iterable[Row], name: str, wanted: ColumnChunkOptions) -> Iterator[Row]:
     for row in rows:
         if row.problem is not None or row.skipped is not None:
             yield row

@@ -55,6 +55,8 @@ def record_row(
     if not isinstance(record, dict) and not paths:
         came = type(record).__name__
         return Row(number, {}, f"a JSON {came} came, where an object is read {place}")
+    if not paths:
+        return Row(number, record)
     fields = dict(record) if isinstance(record, dict) else {}
     for name, path in paths.items():
         try:

@@ -215,6 +215,11 @@ def test_columns_of_parquet_are_picked_in_order() -> None:
 def test_a_damaged_parquet_file_says_so() -> None:
     with pytest.raises(BadFile, match=r"/d/a: cannot be read as Parquet \(is it whole"):
         read("parquet", b"PAR1 not really PAR1")
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"x": [1]}), file)
+    for kept in range(0, len(file.getvalue()), 7):
+        with pytest.raises(BadFile, match="cannot be read as Parquet"):
+            read("parquet", file.getvalue()[:kept])
 
 
 def framed(content: bytes) -> bytes:

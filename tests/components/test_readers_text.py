@@ -260,6 +260,7 @@ def test_a_bad_line_is_its_sequence_s_problem(content: str, problem: str) -> Non
         ({"columns": ["a", "a"]}, "names 'a' twice"),
         ({"columns": ["a", "document"]}, "names a column 'document'"),
         ({"columns": []}, "at least 1"),
+        ({"columns": 5}, "5 came; the columns' names in order, or {name: position}"),
         ({"columns": ["a"], "tags": {"column": "b", "from": "iob1"}}, "tags.column is 'b'"),
         ({"columns": ["a"], "tags": {"column": "a", "from": "iob"}}, "'iob1', 'iob2' or 'bioes'"),
     ],

@@ -57,6 +57,15 @@ class Options(DataOptions):
     comment: str | None = Field(None, min_length=1)
     tags: Tags | None = None
 
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _names_or_places(cls, columns: object) -> object:
+        if not isinstance(columns, list | dict):
+            raise ValueError(
+                f"{columns!r} came; the columns' names in order, or {{name: position}}, are read"
+            )
+        return columns
+
     @field_validator("columns")
     @classmethod
     def _names_differ(cls, columns: list[str] | dict[str, int]) -> list[str] | dict[str, int]:

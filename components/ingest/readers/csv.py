@@ -85,7 +85,7 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
         BadFile: the file is empty, its header cannot be used, or its bytes are none of its
             encoding.
     """
-    yield from in_chunks(_records(stream, path, options), path, options, options.chunk)
+    return in_chunks(_records(stream, path, options), path, options, options.chunk)
 
 
 class _Kept:
@@ -233,6 +233,9 @@ def _problem(fields: list[str], header: list[str], options: Options) -> str | No
             f"has {len(fields)} field{'s' * (len(fields) != 1)}, but {source} names "
             f"{len(header)} ({', '.join(header)}); is a delimiter or a quote missing?"
         )
+    joined = "".join(fields)
+    if joined.isascii() and "\0" not in joined:
+        return None
     for name, value in zip(header, fields, strict=True):
         if not _is_decoded(value):
             came = f"holds bytes that are not {_encoding(options)}"

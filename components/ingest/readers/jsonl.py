@@ -24,7 +24,7 @@ class Options(NestedOptions):
 
 def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
     """Yields the object of each line that is not blank, or its chunks."""
-    yield from in_chunks(_objects(stream, options), path, options, options.chunk)
+    return in_chunks(_objects(stream, options), path, options, options.chunk)
 
 
 def _objects(stream: BinaryIO, options: Options) -> Iterator[Row]:

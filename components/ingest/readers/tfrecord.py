@@ -58,7 +58,7 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
     Raises:
         BadFile: records cannot be told apart from a place on.
     """
-    yield from in_chunks(_rows(stream, path, options), path, options, options.chunk)
+    return in_chunks(_rows(stream, path, options), path, options, options.chunk)
 
 
 class _Misshapen(ValueError):
