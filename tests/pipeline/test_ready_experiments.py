@@ -17,6 +17,7 @@ def test_a_ready_experiment_loads_and_says_where_its_data_come_from(path: Path) 
     assert experiment.name == path.stem
     assert len(lines) <= SCREEN and max(map(len, lines)) <= 100
     head = "\n".join(line for line in lines[:8] if line.startswith("#"))
-    if path.stem != "docstrings":  # Its data are built from what is installed.
+    assert f"rondo run experiments/{path.name}" in head or "rondo data" in head
+    if "FOLDER" in head:
         assert f"rondo run experiments/{path.name} --set data.path=FOLDER" in head
         assert "https://" in head or "github.com/" in head
