@@ -63,7 +63,7 @@ REDACTIONS = [
     ("version 1.10.2 of 2024-11-21", "version 1.10.2 of 2024-11-21"),
     ("Name: Ann Lee; born 1990", "name: <name> ; born 1990"),
     ('{"name": "Ann; Lee", "x": 1}', '{"name": <name> , "x": 1}'),
-    ("name: \"Ann\nname = Bob", "name: <name> name = <name>"),
+    ('name: "Ann\nname = Bob', "name: <name> name = <name>"),
     ("order AB-123456 came", "order <order> came"),
     ("\ue000 is left", "\ufffd is left"),
 ]
@@ -101,10 +101,10 @@ def test_tokens_are_cleaned_one_by_one(analyzers) -> None:
     options = Tokens(
         kind="tokens", lower=True, normalise="nfkc", redact=["email"], keep="both", max_length=2
     )
-    raw = tf.ragged.constant([["Ａ", "x", "B"], ["a@b.de"]], row_splits_dtype=tf.int64)
+    raw = tf.ragged.constant([["\uff21", "x", "B"], ["a@b.de"]], row_splits_dtype=tf.int64)
     found = tokens.preprocess(options, "words", raw, analyzers)["words"]
     assert found.to_list() == [[2, 3], [1]]
-    assert options.tokens_of(["Ａ", "a@b.de"]) == ["a", "<email>"]
+    assert options.tokens_of(["\uff21", "a@b.de"]) == ["a", "<email>"]
 
 
 def test_unknown_strings_share_buckets_below_the_vocabulary(analyzers) -> None:
