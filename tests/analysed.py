@@ -12,15 +12,10 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tfx_bsl.public import tfxio
 
+from components.ingest.options import DataOptions
 from components.ingest.rows import Example
 from components.ingest.serialise import serialise
-from components.spec import (
-    TRANSFORM_KEY,
-    DataOptions,
-    IngestConfig,
-    SchemaConfig,
-    TransformConfig,
-)
+from components.spec import TRANSFORM_KEY, IngestConfig, SchemaConfig, TransformConfig
 from components.transform import preprocessing_fn
 from components.validate.schema import schema_of
 from models.options import FeatureOptions
@@ -34,11 +29,13 @@ class Analysed(NamedTuple):
     """What came of some rows.
 
     Attributes:
+        folder: where what Transform learnt is.
         examples: the rows as ingest writes them.
         output: what Transform learnt.
         transformed: the rows as the Trainer reads them, one batch, in any order.
     """
 
+    folder: str
     examples: list[bytes]
     output: tft.TFTransformOutput
     transformed: dict[str, Any]
@@ -53,7 +50,8 @@ def analysed(features: Mapping[str, FeatureOptions], rows: Sequence[Mapping[str,
     for index, row in enumerate(rows):
         values = {name: options.read(row, name) for name, options in features.items()}
         label = f"answer {index % 2}"
-        examples.append(serialise(Example("train", label, values, None), f"row:{index}", config))
+        example = Example("train", label, values, None, None, None, b"")
+        examples.append(serialise(example, f"row:{index}", config))
     raw = {name: options.raw for name, options in features.items()} | {TASK.label: TASK.raw}
     schema = schema_of(SchemaConfig(raw=raw, grouped=False, code=""))
     source = tfxio.TFExampleBeamRecord(physical_format="inmem", schema=schema)
@@ -82,4 +80,4 @@ def analysed(features: Mapping[str, FeatureOptions], rows: Sequence[Mapping[str,
     files = glob.glob(os.path.join(folder, "rows-*"))
     written = list(tf.data.TFRecordDataset(files).as_numpy_iterator())
     parsed = tf.io.parse_example(tf.constant(written), output.transformed_feature_spec())
-    return Analysed(examples, output, parsed)
+    return Analysed(folder, examples, output, parsed)

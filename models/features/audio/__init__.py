@@ -142,3 +142,12 @@ def wav_header(content: bytes) -> WavHeader:
             return WavHeader(rate, channels, size)
         place += size + size % 2
     raise ValueError("a broken wav file: it has no data chunk")
+
+
+def silent_wav(sample_rate: int) -> bytes:
+    """The shortest wav file: one sample of silence."""
+    size = SAMPLE_BITS // 8
+    form = struct.pack("<HHIIHH", PCM, 1, sample_rate, sample_rate * size, size, SAMPLE_BITS)
+    content = b"WAVEfmt " + struct.pack("<I", len(form)) + form
+    content += b"data" + struct.pack("<I", size) + bytes(size)
+    return b"RIFF" + struct.pack("<I", len(content)) + content

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from models.features.analyzers import Analyzers, Learnt
-from models.features.audio import Options
+from models.features.audio import Options, silent_wav
 from models.features.scaling import scaled
 from models.features.sequences import cut, sequence_inputs
 from models.layers.sequence import Sequence
@@ -75,13 +75,15 @@ def preprocess(
     Returns:
         ``{name: float32 [batch, (frames), mels]}``.
     """
+    # Of no file at all, map_fn would not know the shape: one of silence goes along, to the end.
+    files = tf.concat([raw, [silent_wav(options.sample_rate)]], 0)
     frames = tf.map_fn(
         lambda content: spectrogram(options, samples_of(options, content)),
-        raw,
+        files,
         fn_output_signature=tf.RaggedTensorSpec(
             [None, options.mels], tf.float32, ragged_rank=0, row_splits_dtype=tf.int64
         ),
-    )
+    )[:-1]
     if options.max_length is not None:
         analyzers.keep_lengths(frames.row_lengths(), name)
         frames = cut(frames, options.max_length, options.keep)
