@@ -35,6 +35,13 @@ setup(
         "uvicorn>=0.30",
     ],
     extras_require={
-        "dev": ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "httpx>=0.27", "psutil>=6", "ruff>=0.6"]
+        "dev": [
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.100",
+            "httpx>=0.27",
+            "psutil>=6",
+            "ruff>=0.6",
+        ]
     },
 )
