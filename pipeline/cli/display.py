@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from components.ingest.splits import SPLITS
 from components.progress import Covered, EpochEnd, StepEnd, TrialsChanged, VectorsRead, logger
 from components.tune.results import SearchResult
 from pipeline.cli.common import serve_command
@@ -226,7 +227,7 @@ def _rows_lines(rows: dict[str, Any]) -> list[str]:
     """What was read, and what became of it."""
     if not rows:
         return []
-    splits = ", ".join(f"{split} {count:,}" for split, count in rows["rows"].items())
+    splits = ", ".join(f"{split} {rows['rows'][split]:,}" for split in SPLITS)
     lines = [f"rows   {rows['read']:,} read: {splits}"]
     lines += [f"       {count:,} skipped: {reason}" for reason, count in rows["skipped"].items()]
     if rows["bad"]:
