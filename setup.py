@@ -24,6 +24,8 @@ setup(
         "keras-tuner>=1.4.7,<2",
         "tensorboard>=2.16,<3",
         "apache-beam>=2.72,<2.78",
+        "pyarrow>=10",
+        "google-crc32c>=1.5",
         "dill>=0.3.1",
         "kfp-pipeline-spec>=0.6,<3",
         "pydantic>=2.7,<3",

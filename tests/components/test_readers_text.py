@@ -324,6 +324,13 @@ def test_files_that_are_not_there_are_named(folder: Path, options: Any, message:
         aligned(folder / "train.de.gz", **options)
 
 
+@pytest.mark.parametrize("name", ["train", "train.", "train.gz"])
+def test_a_file_without_an_ending_has_no_column(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"x\n" if name != "train.gz" else gzip.compress(b"x\n"))
+    with pytest.raises(BadFile, match="has no ending"):
+        aligned(folder / name, beside="stem")
+
+
 def test_a_damaged_file_beside_is_the_one_that_is_named(folder: Path) -> None:
     damaged = folder / "train.en.gz"
     damaged.write_bytes(damaged.read_bytes()[:-6])

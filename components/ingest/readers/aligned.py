@@ -61,10 +61,20 @@ def _files(path: str, options: Options) -> dict[str, str]:
     """The files by column.
 
     Raises:
-        BadFile: two of them give the same column, or none gives one that is asked for.
+        BadFile: two of them give the same column, or none gives one that is asked for, or the
+            named one has no ending that could be a column.
     """
     folder, own = os.path.split(path)
-    stem = "" if options.beside == "folder" else own.removesuffix(".gz").rpartition(".")[0] + "."
+    stem = ""
+    if options.beside == "stem":
+        before, dot, ending = own.removesuffix(".gz").rpartition(".")
+        stem = before + dot
+        if not stem or not ending:
+            problem = (
+                f"{own!r} has no ending, which data.beside: stem names a column by (name the file "
+                "as train.de, or write beside: folder)"
+            )
+            raise BadFile(path, None, problem)
     files: dict[str, str] = {}
     given = sorted(
         {path, *filter(os.path.isfile, glob.glob(os.path.join(glob.escape(folder), "*")))}

@@ -1,10 +1,10 @@
 """Reader of Parquet files: columns of text, numbers, bytes, lists of lists, and structs.
 
-Row groups are read one after another, a batch of rows at a time; a file needs a stream that can
-be sought in, so a packed one (``.gz``) is unpacked again and again and slow.  Lists are lists,
-structs are objects, maps are lists of pairs; dates, times and timestamps are ISO 8601 text, a
-decimal is text that keeps its digits, a duration is seconds, null is a missing value.  A row's
-line is its number in the file.
+Row groups are read one after another, a batch of rows at a time.  The format is read from its end,
+so that a packed file (``.gz``) is unpacked into memory as a whole.  Lists are lists, structs are
+objects, maps are lists of pairs; dates, times and timestamps are ISO 8601 text, a decimal is text
+that keeps its digits, a duration is seconds, null is a missing value.  A row's line is its number
+in the file.
 
 A file that was cut off says so.  Parquet has no checksums that its writers use, and pyarrow 10 was
 seen to end the process at 3 of 1,000 files with one byte changed; copy files with what compares
@@ -13,6 +13,7 @@ them.
     data: {path: calls.parquet, format: parquet, columns: [words, tags, speaker]}
 """
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
@@ -55,7 +56,8 @@ def _rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
 
     number = 0
     try:
-        file = pyarrow.parquet.ParquetFile(stream)
+        packed = path.endswith(".gz")
+        file = pyarrow.parquet.ParquetFile(io.BytesIO(stream.read()) if packed else stream)
         wanted = _wanted(file.schema_arrow, path, options)
         readings = [_column(file.schema_arrow.field(name), path) for name in wanted]
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
