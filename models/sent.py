@@ -32,7 +32,7 @@ def sent(name: str, form: Raw, value: RawValue) -> dict[str, Any]:
     filler = PADDING[form.dtype]
     for size in reversed(form.inner if form.is_sequence else ()):
         filler = [filler] * size
-    inputs[name] = _padded(_encoded(value) if form.dtype == "bytes" else value, widths, filler)
+    inputs[name] = _padded(in_json(value), widths, filler)
     return inputs
 
 
@@ -54,7 +54,10 @@ def _lengths(value: Any, widths: list[int]) -> Any:
     return found + [empty] * (width - len(found))
 
 
-def _encoded(value: Any) -> Any:
+def in_json(value: RawValue) -> Any:
+    """A raw value with bytes as JSON has them; ``Raw.read`` reads them back."""
     if isinstance(value, list):
-        return [_encoded(step) for step in value]
-    return {"b64": base64.b64encode(value).decode("ascii")}
+        return [in_json(step) for step in value]
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode("ascii")}
+    return value

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.errors import UserError
+from models.sent import in_json
 
 TIMING = "pipeline.network_timing"
 """The module that the process runs."""
@@ -61,7 +62,7 @@ def calibrate(task: Task) -> Calibration:
     """
     done = subprocess.run(
         [sys.executable, "-m", TIMING],
-        input=json.dumps(asdict(task)),
+        input=json.dumps(asdict(task), default=in_json),
         capture_output=True,
         text=True,
         check=False,

@@ -15,6 +15,7 @@ from components.errors import DataError, UserError
 from components.truncation import is_lengths_asset
 from models import unrolled
 from models.describe import CountedCall, LayerNumbers, counted_calls, layer_numbers, optimizer_bytes
+from models.features.per_step import is_per_step
 from models.network import compile_network
 from models.options import LABEL, FeatureOptions
 from models.own_network import Parts, build_any
@@ -242,6 +243,9 @@ def drawing(
     shown = {}
     for name, options in experiment.features.items():
         value = values[name]
+        if is_per_step(options):
+            shown[name] = unrolled.Shown(options.kind, [_shown(step) for step in value])
+            continue
         tokens = options.tokens_of(value)
         if tokens is None:
             tokens = value if isinstance(value, list) else [value]
@@ -257,5 +261,8 @@ def drawing(
 
 def _shown(token: Any) -> str:
     if isinstance(token, list):
-        return _shown(token[0]) if len(token) == 1 else f"{len(token)} numbers"
+        what = "tokens" if token and isinstance(token[0], str) else "numbers"
+        return _shown(token[0]) if len(token) == 1 else f"{len(token)} {what}"
+    if isinstance(token, bytes):
+        return f"{len(token):,} bytes"
     return f"{token:.3g}" if isinstance(token, float) else str(token)

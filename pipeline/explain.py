@@ -17,6 +17,7 @@ from components.read import list_of, raw_examples
 from components.train.run import KERAS_MODEL, VALUES
 from models.dotted import cell_module
 from models.export import network_inputs
+from models.features.per_step import is_per_step
 from models.features.sequences import raw_tensor
 from models.features.strings import first_token
 from models.insight import activations, figures
@@ -86,11 +87,15 @@ class Explained:
         raw = {n: raw_tensor(experiment.features[n].raw, values) for n, values in self.raw.items()}
         self.inputs = network_inputs(self.transform.transform_features_layer()(raw))
         read = {tensor.name for tensor in self.network.inputs}
-        self.sequences = [name for name in experiment.features if {name, f"{name}_length"} <= read]
+        self.sequences = [
+            name
+            for name, options in experiment.features.items()
+            if {name, f"{name}_length"} <= read and not is_per_step(options)
+        ]
         if not self.sequences:
             raise WorkspaceError(
-                f"{experiment.name}: the network reads no sequence whose steps could be shown; "
-                f"this is {described(experiment)}"
+                f"{experiment.name}: the network reads no sequence whose steps could be shown (of "
+                f"per_step features none are); this is {described(experiment)}"
             )
 
     def length(self, feature: str, row: int) -> int:
@@ -142,6 +147,11 @@ class Explained:
         """What stands at each step that the network read: a word, a number or the step's place."""
         options, raw = self.experiment.features[feature], self.raw[feature][row]
         length = self.length(feature, row)
+        if options.kind == "text" and options.subwords:
+            first = first_token(options)
+            units = self._vocabulary(feature)
+            ids = self.inputs[feature][row, :length].numpy()
+            return [units[place - first] if place >= first else UNKNOWN for place in ids]
         if options.kind == "text":
             tokenize = graph_module("features", "text").tokenize
             (tokens,) = tokenize(options, tf.constant([raw])).to_list()
@@ -161,10 +171,7 @@ class Explained:
         found, words = {}, []
         for name, options in self._features_with_words():
             offset = first_token(options)
-            known = [
-                entry.decode("utf-8", "replace")
-                for entry in self.transform.vocabulary_by_name(name)
-            ]
+            known = self._vocabulary(name)
             words += known
             wanted = word.lower() if options.lower else word
             if wanted in known:
@@ -177,6 +184,10 @@ class Explained:
                 f"{self.experiment.name} learnt from its train split{did_you_mean(word, words)}"
             )
         return found
+
+    def _vocabulary(self, feature: str) -> list[str]:
+        entries = self.transform.vocabulary_by_name(feature)
+        return [entry.decode("utf-8", "replace") for entry in entries]
 
     def _features_with_words(self) -> list[tuple[str, FeatureOptions]]:
         layers = {layer.name for layer in self.network.layers}

@@ -17,6 +17,7 @@ from models.features.sequences import raw_tensor
 from models.features.strings import first_token
 from models.features.subword_units import subword_units
 from models.options import FeatureOptions, graph_module
+from models.raw import FLOAT32_MAX
 from pipeline.experiment import Experiment
 
 
@@ -67,12 +68,18 @@ class SampleLearnt:
 
     def standardise(self, values: Any, name: str) -> Any:
         """Scales to mean 0 and deviation 1."""
-        mean, variance = tf.nn.moments(values, 0)
+        known = tf.cast(tf.math.is_finite(values), tf.float32)
+        there = tf.where(known > 0, values, 0.0)
+        count = tf.maximum(tf.reduce_sum(known, 0), 1.0)
+        mean = tf.reduce_sum(there, 0) / count
+        variance = tf.reduce_sum(known * (there - mean) ** 2, 0) / count
         return (values - mean) / tf.sqrt(tf.maximum(variance, 1e-12))
 
     def rescale(self, values: Any, name: str) -> Any:
         """Scales to reach from 0 to 1."""
-        low, high = tf.reduce_min(values, 0), tf.reduce_max(values, 0)
+        known = tf.math.is_finite(values)
+        low = tf.reduce_min(tf.where(known, values, FLOAT32_MAX), 0)
+        high = tf.reduce_max(tf.where(known, values, -FLOAT32_MAX), 0)
         return (values - low) / tf.maximum(high - low, 1e-12)
 
     def subwords(self, words: Any, counts: Any, pieces: Any, name: str, size: int) -> Any:

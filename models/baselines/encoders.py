@@ -1,7 +1,9 @@
 """What scikit-learn's models read of a row: each feature's raw value as some numbers.
 
-A row is read whole, whatever ``max_length`` the network keeps of it.  Kinds of one's own are not
-read: only their authors know what their values mean.
+A row is read whole, whatever ``max_length`` the network keeps of it; of a sequence of texts or of
+lists of tokens (``per_step``), all terms together.  Sounds, pictures and sequences of categories or
+numbers are not read, nor are series with missing numbers, nor kinds of one's own: only their
+authors know what their values mean.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +13,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.feature_selection import chi2
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from models.baselines.summaries import summaries
+from models.features.per_step import is_per_step
 from models.options import FeatureOptions
 from models.raw import RawValue
 
@@ -71,14 +75,22 @@ def wordy(features: Mapping[str, FeatureOptions]) -> list[str]:
 
 def readable(features: Mapping[str, FeatureOptions]) -> list[str]:
     """Names of the features of kinds that are read."""
-    return [name for name, options in features.items() if options.kind in READ]
+    return [name for name, options in features.items() if _is_read(options)]
+
+
+def _is_read(options: FeatureOptions) -> bool:
+    if options.kind in WORDY:
+        return True
+    gaps = options.kind == "series" and options.raw.nullable
+    return options.kind in READ and not is_per_step(options) and not gaps
 
 
 def linear_encoder(options: FeatureOptions, smallest_count: int, largest_vocabulary: int) -> Any:
     """A transformer from a feature's raw values ``[rows]`` to scaled columns, for linear models.
 
     Text and tokens become TF-IDF of single terms and pairs of neighbours (of characters, up to
-    three); categories one column each; numbers and the summary of a series mean 0, deviation 1.
+    three); categories one column each; numbers and the summary of a series mean 0, deviation 1,
+    with the mean in place of a missing number and a column that says so.
 
     Args:
         options: the feature's.
@@ -95,7 +107,8 @@ def linear_encoder(options: FeatureOptions, smallest_count: int, largest_vocabul
     if options.kind == "categorical":
         one_hot = OneHotEncoder(handle_unknown="ignore", max_categories=LARGEST_ONE_HOT)
         return make_pipeline(FunctionTransformer(_strings), one_hot)
-    return make_pipeline(_numbers(options), StandardScaler())
+    steps = [SimpleImputer(add_indicator=True)] if options.raw.nullable else []
+    return make_pipeline(_numbers(options), *steps, StandardScaler())
 
 
 def tree_encoder(options: FeatureOptions, vocabulary: int) -> Any:
@@ -143,10 +156,11 @@ class _Telling(TransformerMixin, BaseEstimator):
 
 def _terms(options: Any, longest: int) -> dict[str, Any]:
     """How a vectorizer cuts a value to terms, in runs of up to ``longest`` neighbours."""
-    if options.kind == "tokens":
+    ours = options.kind == "tokens" or options.tokens == "regex" or is_per_step(options)
+    if ours:
         cut: dict[str, Any] = {"tokenizer": options.tokens_of, "token_pattern": None}
         return cut | {"lowercase": False, "ngram_range": (1, longest)}
-    if options.tokens == "characters":
+    if options.tokens in ("characters", "bytes"):
         span = (1, longest + 1 if longest > 1 else 1)
         return {"analyzer": "char", "ngram_range": span, "lowercase": options.lower}
     return {

@@ -1,5 +1,6 @@
 """What scikit-learn's baselines learn of each kind of feature, the same each time."""
 
+import math
 import random
 
 import numpy as np
@@ -246,3 +247,26 @@ def test_the_baselines_networks_keep_widths_and_drop_memory() -> None:
     assert (bag.layers, bag.pooling, bag.embedding_size, bag.dropout) == (0, ("mean",), 5, 0.25)
     assert (alone.cell, alone.layers, alone.units, alone.embedding_size) == ("none", 1, 7, 5)
     assert bag_of_embeddings(bag) == bag and each_step_alone(alone) == alone
+
+
+def test_sequences_of_texts_and_gaps_are_read() -> None:
+    texts, labels = toy(60, seed=1)
+    features: dict[str, FeatureOptions] = {
+        "turns": Text(kind="text", per_step=True),
+        "words": Tokens(kind="tokens", per_step=True),
+        "found": Text(kind="text", tokens="regex", pattern="[a-z]+"),
+        "codes": Text(kind="text", tokens="bytes"),
+        "age": Numeric(kind="numeric", missing="mask"),
+        "unread": Numeric(kind="numeric", per_step=True),
+        "gaps": Series(kind="series", missing="mask"),
+    }
+    columns = {
+        "turns": [[text[:9], text[9:]] for text in texts],
+        "words": [[text.split(), []] for text in texts],
+        "found": texts,
+        "codes": texts,
+        "age": [math.nan, 1.0] * 30,
+    }
+    found = tfidf_logistic_regression(features, columns, labels, columns)
+    assert answered(found) == labels
+    assert len(trees(features, columns, labels, columns)) == len(labels)
