@@ -1,0 +1,144 @@
+"""Reader of images: png and jpeg files in folders or zip archives, or MNIST's IDX pairs.
+
+    data: {path: "flowers/*/*.jpg", format: images, group: folder}
+    data: {path: mnist, format: images, split: {by: files,
+      train: train-images-idx3-ubyte.gz, test: t10k-images-idx3-ubyte.gz}}
+
+The row of a file holds ``image`` (its bytes as they are, which the network's graph decodes),
+``file``, ``name``, ``folder`` (its class, in many collections) and what the name or a table says
+(``components.ingest.labelled_files``).  A row of an IDX file holds ``image`` as numbers
+``[rows][columns]`` from 0 to 255, ``number`` (from 1) and, where the labels stand beside
+(``train-labels-idx1-ubyte``), ``label``.  An image in memory at a time.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, BinaryIO, ClassVar
+
+from components.ingest.labelled_files import (
+    LabelledFileOptions,
+    labelled_rows,
+    table_companions,
+)
+from components.ingest.options import DataOptions
+from components.ingest.parts import UNREADABLE, local
+from components.ingest.rows import MAX_FIELD_BYTES, BadFile, Row
+from models.raw import shown
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+IDX_ENDINGS = ("-images-idx3-ubyte", "-images.idx3-ubyte")
+PATTERNS = (
+    *(f"*{ending}" for ending in ENDINGS),
+    "*.zip",
+    *(f"*/*{ending}" for ending in ENDINGS),
+    *(f"*{ending}{packed}" for ending in IDX_ENDINGS for packed in ("", ".gz")),
+)
+PNG, PNG_END, JPEG, JPEG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82", b"\xff\xd8\xff", b"\xff\xd9"
+IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
+
+
+class Options(LabelledFileOptions):
+    """Options of images, which are those of files that are a row each."""
+
+    own_fields: ClassVar[tuple[str, ...]] = (*LabelledFileOptions.own_fields, "image")
+
+
+def companions(path: str, options: DataOptions) -> list[str]:
+    """The labels of an IDX file, and the table."""
+    labels = _labels_beside(path) if _is_idx(path) else None
+    return [*([] if labels is None else [labels]), *table_companions(path, options)]
+
+
+def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
+    """Yields the row of an image, or of each in an archive or IDX file.
+
+    Raises:
+        BadFile: the archive, the table or the IDX file cannot be read.
+    """
+    if _is_idx(path):
+        yield from _idx_rows(stream, path, options)
+    else:
+        yield from labelled_rows(stream, path, options, ENDINGS, _fields)
+
+
+def _fields(content: bytes, name: str) -> dict[str, Any]:
+    if content.startswith(PNG):
+        end = PNG_END
+    elif content.startswith(JPEG):
+        end = JPEG_END
+    else:
+        raise ValueError(f"neither png nor jpeg: the file begins with {shown(content[:12])}")
+    if end not in content[8:]:
+        raise ValueError("cut off: the image's end is not in the file")
+    return {"image": content}
+
+
+def _is_idx(path: str) -> bool:
+    return path.removesuffix(".gz").endswith(IDX_ENDINGS)
+
+
+def _labels_beside(path: str) -> str | None:
+    folder, name = os.path.split(path.removesuffix(".gz"))
+    labels = name.replace("-images", "-labels").replace("idx3", "idx1")
+    found = [os.path.join(folder, labels + packed) for packed in ("", ".gz")]
+    return next((beside for beside in found if os.path.isfile(beside)), None)
+
+
+def _idx_rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
+    if options.names is not None or options.table is not None:
+        raise BadFile(path, None, "names: and table: are of files that hold an image each")
+    if "://" in path:
+        raise BadFile(path, None, "IDX files are read on this machine (copy the folder)")
+    count, height, width = _header(stream, path, IMAGES_MAGIC, 3)
+    size = height * width
+    if not 0 < size <= MAX_FIELD_BYTES:
+        raise BadFile(path, None, f"announces images of {height} x {width} pixels")
+    with ExitStack() as opened:
+        labels, beside = None, _labels_beside(path)
+        if beside is not None:
+            labels = opened.enter_context(local(beside))
+            (labelled,) = _header(labels, beside, LABELS_MAGIC, 1)
+            if labelled != count:
+                raise BadFile(
+                    path, None, f"announces {count} images, and {beside} {labelled} labels"
+                )
+        for number in range(1, count + 1):
+            pixels = stream.read(size)
+            if len(pixels) < size:
+                raise BadFile(path, number, f"ends in image {number} of {count} (fetch it again)")
+            image = [list(pixels[start : start + width]) for start in range(0, size, width)]
+            fields: dict[str, Any] = {"image": image, "number": number}
+            if labels is not None:
+                fields["label"] = _label(labels, beside, number)
+            yield Row(number, fields)
+    if stream.read(1):
+        raise BadFile(path, count, f"goes on behind the {count} images that it announces")
+
+
+def _header(stream: BinaryIO, path: str, magic: int, dimensions: int) -> tuple[int, ...]:
+    """The dimensions of an IDX file of bytes."""
+    try:
+        head = stream.read(4 + 4 * dimensions)
+    except UNREADABLE as error:
+        raise BadFile(path, None, f"cannot be read: {error}") from error
+    if len(head) < 4 + 4 * dimensions or struct.unpack_from(">I", head)[0] != magic:
+        raise BadFile(
+            path,
+            None,
+            f"begins with {shown(head[:4])}, where IDX of bytes in {dimensions} dimension"
+            f"{'s' * (dimensions > 1)} begins with {struct.pack('>I', magic)!r}",
+        )
+    return struct.unpack_from(f">{dimensions}I", head, 4)
+
+
+def _label(labels: BinaryIO, path: str | None, number: int) -> str:
+    assert path is not None
+    try:
+        label = labels.read(1)
+    except UNREADABLE as error:
+        raise BadFile(path, number, f"cannot be read beyond this label: {error}") from error
+    if not label:
+        raise BadFile(path, number, f"ends before label {number} (fetch it again)")
+    return str(label[0])
