@@ -34,7 +34,7 @@ class Kept(NamedTuple):
         split: where it falls; None until the times of all rows are known.
         time: when it was, where the times decide.
         serialised: its tf.Example.
-        location: ``file:line``, or its id.
+        location: ``file:line``, or its id; with the first step of a window after it.
         labels: of the row, to be counted.
         digest: of what the model reads of it.
         group: of rows that belong together.
@@ -91,6 +91,9 @@ def _open(path: str) -> Iterator[BinaryIO]:
 def _kept(row: Row, part: str, role: str, config: IngestConfig) -> tuple[Any, ...]:
     example = example_of(row, role, config)
     location = example.id or f"{part}:{row.line}"
+    if row.window is not None:
+        # Of one record, or of one series, many are cut out.
+        location += f":{row.window.start}"
     labels = () if config.task is None else tuple(config.task.counted(example.label))
     return (
         example.split,
