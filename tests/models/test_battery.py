@@ -221,7 +221,7 @@ def test_recurrent_dropout_acts_in_training_only(cell: Listed) -> None:
     layer = shaken(cell.layer(recurrent_dropout=0.5), 3, 12)
     plain = shaken(cell.layer(), 3, 12)
     values = np.random.default_rng(13).normal(size=(2, 6, 3)).astype(np.float32)
-    np.testing.assert_allclose(answer(layer, values), answer(plain, values), rtol=1e-6)
+    np.testing.assert_allclose(answer(layer, values), answer(plain, values), rtol=1e-5)
     dropped = ops.convert_to_numpy(layer(values, training=True))
     assert np.abs(dropped[:, 0] - answer(plain, values)[:, 0]).max() < 1e-6, "no state to drop yet"
     assert np.abs(dropped - answer(plain, values)).max() > 1e-3
