@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.deep_copy import turn_off_if_broken
 from components.embeddings.artifact import read_matrix
 from components.spec import TRANSFORM_KEY, TransformConfig
 from components.subwords import NO_UNIT, LearnSubwords
@@ -91,6 +92,7 @@ class TftLearnt:
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]):
     """Raw tensors by name, ``[batch]`` or ragged ``[batch, (time), ...]``, to transformed ones."""
     config = TransformConfig.model_validate_json(custom_config[TRANSFORM_KEY])
+    turn_off_if_broken()
     analyzers = TftAnalyzers()
     outputs = {}
     for name, options in config.features.items():

@@ -53,7 +53,7 @@ def network_inputs(transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]
                 tensor = _widened(tensor, 1, axis)
             for axis in varying[1:]:
                 inner = length_name(name, axis)
-                inputs[inner] = _widened(inputs[inner], 1)
+                inputs[inner] = _widened(inputs[inner].to_tensor(), 1)
         inputs[name] = tf.cast(tensor, tf.int32) if tensor.dtype == tf.int64 else tensor
     return inputs
 

@@ -92,7 +92,7 @@ class Explained:
             for name, options in experiment.features.items()
             if {name, f"{name}_length"} <= read and not is_per_step(options)
         ]
-        if not self.sequences:
+        if not self.sequences or experiment.task.steps_of not in (None, *self.sequences):
             raise WorkspaceError(
                 f"{experiment.name}: the network reads no sequence whose steps could be shown (of "
                 f"per_step features none are); this is {described(experiment)}"

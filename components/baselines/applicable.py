@@ -15,6 +15,7 @@ from models.baselines.logistic import tfidf_logistic_regression
 from models.baselines.majority import TokenLabels, label_frequencies
 from models.baselines.networks import bag_of_embeddings, each_step_alone
 from models.baselines.trees import gradient_boosted_trees
+from models.features.per_step import is_per_step
 from models.options import FeatureOptions, TaskOptions, slice_module
 from models.spec import NetworkOptions, TrainingOptions
 
@@ -119,10 +120,12 @@ def _majority(rows: Rows, tell: Tell) -> Made:
 def _tokens_of(
     features: Mapping[str, FeatureOptions], task: TaskOptions
 ) -> Callable[[Any], list[str]] | None:
-    """How the labelled sequence is read as tokens, if it is one of strings."""
+    """How the labelled sequence is read as tokens, if it is one of strings; a text is one token."""
     options = features[str(task.steps_of)]
     if options.raw.dtype != "string":
         return None
+    if is_per_step(options):
+        return lambda value: [step if isinstance(step, str) else " ".join(step) for step in value]
     return lambda value: options.tokens_of(value) or list(value)
 
 

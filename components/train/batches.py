@@ -44,7 +44,7 @@ def inputs_and_label(label: str) -> Callable[[dict[str, tf.Tensor]], Element]:
     """Splits a batch of transformed features to network inputs and the label.
 
     A ragged feature ``name`` gets its ``name_length`` int32 ``[batch]`` beside it, and a sequence
-    of sequences ``name_length_2`` int32 ``[batch, time]``; int64 becomes int32.
+    of sequences ``name_length_2`` int32 ragged ``[batch, (time)]``; int64 becomes int32.
     """
 
     def split(features: dict[str, tf.Tensor]) -> Element:

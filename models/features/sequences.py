@@ -100,19 +100,17 @@ def known_or_bucket(options: FeatureOptions, ranks: tf.Tensor, strings: tf.Tenso
     return tf.where(ranks < 0, unknown, ranks + first)
 
 
-def lengths_of(name: str, tensor: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-    """How long the rows of a ragged tensor are along each axis that varies, right-padded.
+def lengths_of(name: str, tensor: tf.RaggedTensor) -> dict[str, Tokens]:
+    """How long the rows of a ragged tensor are along each axis that varies.
 
     Returns:
-        ``name_length`` int32 ``[batch]`` and, for further axes, ``name_length_2`` int32
-        ``[batch, time]`` and so on.
+        ``name_length`` int32 ``[batch]`` and, for further axes, ``name_length_2`` int32 ragged
+        ``[batch, (time)]`` and so on.
     """
-    lengths = {}
-    for axis in range(1, tensor.ragged_rank + 1):
-        found = tensor.row_lengths(axis=axis)
-        dense = found.to_tensor() if isinstance(found, tf.RaggedTensor) else found
-        lengths[length_name(name, axis)] = tf.cast(dense, tf.int32)
-    return lengths
+    return {
+        length_name(name, axis): tf.cast(tensor.row_lengths(axis=axis), tf.int32)
+        for axis in range(1, tensor.ragged_rank + 1)
+    }
 
 
 def sequence_inputs(

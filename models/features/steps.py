@@ -111,6 +111,12 @@ def encode(
     return Sequence(steps, inputs[length_name(name, 1)])
 
 
+def _rows_of(shape: tuple[int | None, ...]) -> int | None:
+    """Steps of all rows of a shape ``[batch, steps, ...]``, where it says them."""
+    batch, steps = shape[:2]
+    return None if batch is None or steps is None else batch * steps
+
+
 @keras.saving.register_keras_serializable(package="rondo")
 class FlatSteps(keras.layers.Layer):
     """The steps of all rows as rows of their own.
@@ -124,7 +130,7 @@ class FlatSteps(keras.layers.Layer):
         return ops.reshape(values, (shape[0] * shape[1], *shape[2:]))
 
     def compute_output_shape(self, values_shape):
-        return (None, *values_shape[2:])
+        return (_rows_of(values_shape), *values_shape[2:])
 
 
 @keras.saving.register_keras_serializable(package="rondo")
@@ -139,7 +145,7 @@ class FlatLengths(keras.layers.Layer):
         return ops.maximum(ops.reshape(lengths, (-1,)), 1)
 
     def compute_output_shape(self, lengths_shape):
-        return (None,)
+        return (_rows_of(lengths_shape),)
 
 
 @keras.saving.register_keras_serializable(package="rondo")

@@ -251,3 +251,17 @@ def test_rows_without_a_sequence_have_no_steps() -> None:
     features = {"number": tf.zeros([5]), "label": tf.zeros([5], tf.int64)}
     dataset = elements(parsed(features, 2), inputs_and_label("label"))
     assert row_lengths(dataset).tolist() == [0] * 5
+
+
+def test_sequences_of_sequences_are_padded_to_the_batch_and_not_to_the_split() -> None:
+    turns = tf.ragged.constant([[[1, 2], [3]], [[4]], [[5], [], [6, 7, 8]]], tf.int64)
+    parsed = tf.data.Dataset.from_tensors({"x": turns, "label": tf.constant([0, 1, 2], tf.int64)})
+    rows = elements(parsed, inputs_and_label("label"))
+    lengths = row_lengths(rows)
+    assert lengths.tolist() == [2, 1, 3]
+    (first, _), (second, _) = bucketed(rows, lengths, 2, 1, None)
+    assert first["x"].numpy().tolist() == [[[1, 2], [3, 0]], [[4, 0], [0, 0]]]
+    assert first["x_length"].numpy().tolist() == [2, 1]
+    assert first["x_length_2"].numpy().tolist() == [[2, 1], [1, 0]]
+    assert second["x"].numpy().tolist() == [[[5, 0, 0], [0, 0, 0], [6, 7, 8]]]
+    assert second["x_length_2"].numpy().tolist() == [[1, 0, 3]]

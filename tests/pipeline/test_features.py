@@ -1,14 +1,17 @@
 """The whole pipeline on dialogs: texts, tokens and numbers a turn, a sound and a picture a call."""
 
 import base64
+import json
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 from media import png, wav
 from support import Ran, json_lines, run_file, write_experiment
-from test_sequences import Released
+
+from pipeline.cli.predict import command as predict
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +64,17 @@ def dialogs(count: int) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+class Released(NamedTuple):
+    ran: Ran
+    home: Path
+
+    def predicted(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        command = ["dialogs", "--home", str(self.home)]
+        done = CliRunner().invoke(predict, command, input=json_lines(rows))
+        assert done.exit_code == 0, done.output
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
