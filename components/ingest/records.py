@@ -8,16 +8,11 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, TextIO
 
+from components.ingest.lines import HOLDS_NUL, KEPT_CHARACTERS, NOT_UTF8, TOO_LONG
 from components.ingest.rows import MAX_FIELD_BYTES, BadFile
 
 BLANKS = "blanks"
 """In place of a delimiter: runs of blanks and tabs separate the cells."""
-KEPT_CHARACTERS = 4_000
-"""Of a bad record, in its row's ``came``."""
-TOO_LONG = (
-    f"a line has more than {MAX_FIELD_BYTES // 2**20} MiB (is the file one of lines? is it packed, "
-    "and not named .gz?)"
-)
 
 
 class Record(NamedTuple):
@@ -109,9 +104,9 @@ def _by_one(text: TextIO, path: str, delimiter: str) -> Iterator[Record]:
 def _text_problem(cells: list[str]) -> str | None:
     for number, cell in enumerate(cells, start=1):
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
-            return f"cell {number} holds bytes that are not UTF-8 (convert the file to UTF-8)"
+            return f"cell {number} {NOT_UTF8}"
         if "\0" in cell:
-            return f"cell {number} holds a NUL byte (is the file UTF-16? convert it to UTF-8)"
+            return f"cell {number} {HOLDS_NUL}"
     return None
 
 

@@ -229,6 +229,7 @@ def test_numbers_are_read_from_each_file(tmp_path: Path, content, stated, values
         (b"x;y\n1;2\n", {}, "the first line is one cell with ';' in it"),
         (b"x\n1\n", {"values": ["y"]}, "no column 'y' (data.values); the columns are x"),
         (b"x\n\xff\n", {}, "line 2: cell 1 holds bytes that are not UTF-8"),
+        (b" \n", {"content": "text"}, "holds no text"),
         (b"\xff", {"content": "text"}, "holds bytes that are not UTF-8"),
     ],
 )

@@ -19,6 +19,7 @@ from components.ingest.labelled_files import (
     labelled_rows,
     table_companions,
 )
+from components.ingest.lines import NOT_UTF8
 from components.ingest.numbers import Column, NumberTableOptions, number
 from components.ingest.records import column_names, delimiter_of, delimiter_remedy, records
 from components.ingest.rows import BadFile, Row
@@ -67,11 +68,12 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
         if options.content == "numbers":
             return {"values": _values(content, name, options)}
         try:
-            return {"text": content.decode("utf-8-sig")}
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise ValueError(
-                "holds bytes that are not UTF-8 (convert the file to UTF-8)"
-            ) from error
+            raise ValueError(NOT_UTF8) from error
+        if not text.strip():
+            raise ValueError("holds no text")
+        return {"text": text}
 
     yield from labelled_rows(stream, path, options, ENDINGS, read)
 
