@@ -32,7 +32,9 @@ SECRET = "s3cret:p@ss"
 def options(path: Path | str, **stated: Any) -> DataOptions:
     stated = {"table": "reviews", "key": "id"} | stated
     stated = {name: value for name, value in stated.items() if value is not None}
-    return data_class("database")(path=str(path), format="database", **stated)
+    given = data_class("database")(path=str(path), format="database", **stated)
+    assert type(given).model_validate_json(given.to_json()) == given
+    return given
 
 
 def read_all(given: DataOptions) -> list[Row]:

@@ -45,10 +45,10 @@ class Options(NumberTableOptions, LabelledFileOptions):
 
     @model_validator(mode="after")
     def _text_has_no_columns(self) -> "Options":
-        of_numbers = {"values", *NumberTableOptions.model_fields} - {
-            *LabelledFileOptions.model_fields
-        }
-        stated = sorted(of_numbers & self.model_fields_set)
+        of_numbers = {"values", *NumberTableOptions.model_fields} - set(
+            LabelledFileOptions.model_fields
+        )
+        stated = sorted(of_numbers & self.stated)
         if self.content == "text" and stated:
             raise ValueError(f"{stated[0]} is of content: numbers (take it out)")
         return self

@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from components.ingest.lines import name_in_data
-from components.ingest.names import stem
 from components.ingest.options import DataOptions
 from components.ingest.parts import UNREADABLE, local
 from components.ingest.rows import BadFile, Row
@@ -55,7 +54,7 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
             with the steps that follow cannot be read.
     """
     following = None if options.future is None else _following(path, options)
-    values, events = read_steps(stream, path, options, stem(path))
+    values, events = read_steps(stream, path, options, name_in_data(path, options))
     cut = Cut(
         context=options.context,
         horizon=options.horizon,
@@ -78,7 +77,7 @@ def _following(path: str, options: Options) -> dict[str, list[Event]]:
     line = None
     try:
         with local(other) as stream:
-            for event in read_steps(stream, other, options, stem(path))[1]:
+            for event in read_steps(stream, other, options, name_in_data(path, options))[1]:
                 line = event.line
                 if event.step is None or event.series is None:
                     raise BadFile(other, line, event.problem)
@@ -141,7 +140,9 @@ class _Series:
         assert event.series is not None
         if self._cut.context is None:
             return WholeSeries(event.series, event.static, self._cut)
-        return Windows(event.series, f"{self._file}:{event.series}", event.static, self._cut)
+        # Another file may count the steps of a series of the same name anew.
+        key = f"{self._file}:{event.series}"
+        return Windows(event.series, key, event.static, self._cut)
 
     def _take(self, state: _State, event: Event) -> Iterator[Row]:
         problem = event.problem or self._order_problem(state, event)
