@@ -60,7 +60,7 @@ def read_steps(
     """
     delimiter = delimiter_of(path, options.delimiter)
     read = records(stream, path, delimiter)
-    columns, first = column_names(read, path, options.has_header, options.columns)
+    columns, first = column_names(read, path, options.header, options.columns)
     remedy = delimiter_remedy(first[0].cells if first else columns, options.decimal)
     if remedy:
         raise BadFile(path, 1, f"the first line is one cell {remedy}")

@@ -296,6 +296,8 @@ def test_every_line_end_and_a_byte_order_mark_are_read(end: str) -> None:
     [
         ("", {}, "s.csv: the file is empty"),
         ("x,x\n1,2\n", {}, "s.csv:1: the header names 'x' twice"),
+        ("1,2\n3,4\n", {}, "s.csv:1: the first line holds numbers, where a header names"),
+        ("\xff\n1\n".encode("latin-1"), {}, "s.csv:1: the first line cannot be read: cell 1"),
         ("x;y\n1;2\n", {}, "s.csv:1: the first line is one cell with ';' in it (write delimiter"),
         ("1 2\n3 4\n", {"header": False}, "s.csv:1: the first line is one cell with blanks in it"),
         (

@@ -82,7 +82,7 @@ def _values(content: bytes, name: str, options: Options) -> list[Any]:
     delimiter = delimiter_of(name, options.delimiter)
     try:
         read = records(io.BytesIO(content), name, delimiter)
-        columns, first = column_names(read, name, options.has_header, options.columns)
+        columns, first = column_names(read, name, options.header, options.columns)
     except BadFile as error:
         raise ValueError(error.problem) from error
     remedy = delimiter_remedy(first[0].cells if first else columns, options.decimal)
