@@ -35,8 +35,10 @@ setup(
         "scikit-learn>=1.5,<2",
         "matplotlib>=3.8,<4",
         "uvicorn>=0.30",
+        "sqlalchemy>=2.0.30,<2.1",
     ],
     extras_require={
+        "postgresql": ["psycopg[binary]>=3.2,<4"],
         "dev": [
             "pytest>=8",
             "pytest-xdist>=3.6",
@@ -44,6 +46,6 @@ setup(
             "httpx>=0.27",
             "psutil>=6",
             "ruff>=0.6",
-        ]
+        ],
     },
 )

@@ -14,8 +14,9 @@ from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 from pydantic import field_validator, model_validator
 
+from components.ingest.lines import name_in_data
 from components.ingest.members import UNREADABLE, is_archive, members
-from components.ingest.names import base_folder, name_in_data, stem
+from components.ingest.names import base_folder, stem
 from components.ingest.options import DataOptions, data_class
 from components.ingest.parts import read_part
 from components.ingest.rows import BadFile, Row
@@ -189,8 +190,7 @@ class _Table(NamedTuple):
 
 def keys_of(file: str) -> list[str]:
     """What a table may call a file, the most exact name first."""
-    packed = file.removesuffix(".gz")
-    exact = [file, packed, os.path.splitext(packed)[0]]
+    exact = [file, os.path.splitext(file)[0]]
     return list(dict.fromkeys([*exact, *map(os.path.basename, exact)]))
 
 
@@ -232,7 +232,7 @@ def _read_table(path: str, changed: int, key: str, own_fields: tuple[str, ...]) 
         if taken:
             problem = f"column {taken[0]!r} is one of the reader's own (rename it)"
             raise BadFile(path, row.line, problem)
-        name = str(row.fields[key])
+        name = str(row.fields[key]).removesuffix(".gz")
         if key not in own_fields:
             fields[key] = row.fields[key]
         if name in lines:

@@ -1,10 +1,9 @@
-"""What the files of the data are called in rows."""
+"""Folders and names of the files of the data; see also ``lines.name_in_data``."""
 
 import os
 
+from components.ingest.lines import WILDCARDS
 from components.ingest.options import DataOptions
-
-WILDCARDS = frozenset("*?[")
 
 
 def base_folder(options: DataOptions) -> str:
@@ -16,16 +15,6 @@ def base_folder(options: DataOptions) -> str:
     while base and not WILDCARDS.isdisjoint(base):
         base = os.path.dirname(base)
     return base
-
-
-def name_in_data(path: str, options: DataOptions) -> str:
-    """A file's name that no other file of the data has, the same on every machine.
-
-    That is its path below the folder that ``data.path`` names; its own name if it is not below it.
-    """
-    base = base_folder(options)
-    below = path.removeprefix(base + "/") if base else path
-    return os.path.basename(path) if below == path else below
 
 
 def stem(name: str) -> str:

@@ -57,6 +57,16 @@ class NumberTableOptions(DataOptions):
         return self
 
     @property
+    def stated(self) -> set[str]:
+        """The options that have another value than their default."""
+        return {
+            name
+            for name, field in type(self).model_fields.items()
+            if field.is_required()
+            or getattr(self, name) != field.get_default(call_default_factory=True)
+        }
+
+    @property
     def has_header(self) -> bool:
         """Whether the first line names the columns."""
         return self.columns is None if self.header is None else self.header

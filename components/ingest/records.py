@@ -8,16 +8,11 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, TextIO
 
+from components.ingest.lines import HOLDS_NUL, KEPT_CHARACTERS, NOT_UTF8, TOO_LONG
 from components.ingest.rows import MAX_FIELD_BYTES, BadFile
 
 BLANKS = "blanks"
 """In place of a delimiter: runs of blanks and tabs separate the cells."""
-KEPT_CHARACTERS = 4_000
-"""Of a bad record, in its row's ``came``."""
-TOO_LONG = (
-    f"a line has more than {MAX_FIELD_BYTES // 2**20} MiB (is the file one of lines? is it packed, "
-    "and not named .gz?)"
-)
 
 
 class Record(NamedTuple):
@@ -67,6 +62,14 @@ def came(record: Record, delimiter: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def delimiter_remedy(cells: list[str], decimal: str) -> str | None:
     """What is said of a record of one cell that another delimiter would cut, or None."""
     if len(cells) != 1:
@@ -109,21 +112,22 @@ def _by_one(text: TextIO, path: str, delimiter: str) -> Iterator[Record]:
 def _text_problem(cells: list[str]) -> str | None:
     for number, cell in enumerate(cells, start=1):
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
-            return f"cell {number} holds bytes that are not UTF-8 (convert the file to UTF-8)"
+            return f"cell {number} {NOT_UTF8}"
         if "\0" in cell:
-            return f"cell {number} holds a NUL byte (is the file UTF-16? convert it to UTF-8)"
+            return f"cell {number} {HOLDS_NUL}"
     return None
 
 
 def column_names(
-    read: Iterator[Record], path: str, header: bool, names: list[str] | None
+    read: Iterator[Record], path: str, header: bool | None, names: list[str] | None
 ) -> tuple[list[str], list[Record]]:
     """The names of the columns, and the records that were read to know them.
 
     Args:
         read: the records of a file, from its first on.
         path: of the file, for messages.
-        header: whether the first record names them.
+        header: whether the first record names them; if None, it does where ``names`` do not, and
+            is no row of numbers.
         names: what they are called whatever the header says; by their number from 1 if there is
             neither.
 
@@ -133,13 +137,16 @@ def column_names(
     first = next(read, None)
     if first is None:
         raise BadFile(path, None, "the file is empty")
-    if first.problem and header:
-        raise BadFile(path, first.line, f"the header cannot be read: {first.problem}")
-    if not header:
+    if first.problem and (header or names is None):
+        raise BadFile(path, first.line, f"the first line cannot be read: {first.problem}")
+    if header is False or (header is None and names):
         return names or [str(number + 1) for number in range(len(first.cells))], [first]
     if names:
         return names, []
     given = [cell.strip() for cell in first.cells]
+    if header is None and all(map(_is_number, given)):
+        problem = "the first line holds numbers, where a header names the columns"
+        raise BadFile(path, first.line, f"{problem} (write header: false; or true, if it does)")
     doubled = sorted({name for name in given if given.count(name) > 1})
     if doubled:
         shown = ", ".join(map(repr, doubled))

@@ -18,7 +18,8 @@ class Options(NumberTableOptions):
     Attributes:
         layout: ``wide`` (a step a line, a channel a column), ``long`` (a step a line; a column
             names the series) or ``rows`` (a series a line, ragged to the right).
-        series: column that names the series; in ``rows`` it may be left out, and the line does.
+        series: column that names the series; in ``rows`` it may be left out, and file and line
+            do.
         timestamps: column that says when a step was: numbers or ISO 8601 dates or times.
         values: columns of numbers, the channels; all that are not named otherwise if null.
         targets: those of them that are to be forecast; all if null.
@@ -83,7 +84,7 @@ class Options(NumberTableOptions):
             "long": ["each_column"],
             "rows": ["timestamps", "values", "targets", "known", "each_column", "order"],
         }
-        stated = [option for option in refused[self.layout] if option in self._stated]
+        stated = [option for option in refused[self.layout] if option in self.stated]
         if stated:
             raise ValueError(f"{stated[0]}: layout: {self.layout} has none (take it out)")
         if self.each_column == "series" and (self.static or self.targets):
@@ -114,7 +115,7 @@ class Options(NumberTableOptions):
     @model_validator(mode="after")
     def _windows_are_whole(self) -> "Options":
         if self.context is None:
-            stated = self._stated & {"horizon", "stride", "short", "hold_out_ends", "future"}
+            stated = self.stated & {"horizon", "stride", "short", "hold_out_ends", "future"}
             if stated:
                 raise ValueError(
                     f"{min(stated)} is of windows: state context: (without it, a series is one row)"
@@ -134,12 +135,3 @@ class Options(NumberTableOptions):
                 f"{{by: column, column: {PART}}}"
             )
         return self
-
-    @property
-    def _stated(self) -> set[str]:
-        fields = type(self).model_fields
-        return {
-            name
-            for name in self.model_fields_set
-            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
-        }

@@ -53,14 +53,14 @@ def read_steps(
         stream: the file.
         path: of it, for messages.
         options: of the data.
-        name: of the series, where a file holds one and does not name it.
+        name: of the file, and so of its series where nothing else names it.
 
     Raises:
         BadFile: the file is empty, or its columns are not those that the options name.
     """
     delimiter = delimiter_of(path, options.delimiter)
     read = records(stream, path, delimiter)
-    columns, first = column_names(read, path, options.has_header, options.columns)
+    columns, first = column_names(read, path, options.header, options.columns)
     remedy = delimiter_remedy(first[0].cells if first else columns, options.decimal)
     if remedy:
         raise BadFile(path, 1, f"the first line is one cell {remedy}")
@@ -186,7 +186,7 @@ class _Table:
         """The steps of a line that holds a series."""
         cells, options = record.cells, self._options
         named = {place for _, place in self._static} | {self._series} - {None}
-        series = f"line {record.line}"
+        series = f"{self._name}:{record.line}"
         if record.problem is not None:
             yield self._bad(record, record.problem, series)
             return
@@ -202,7 +202,7 @@ class _Table:
             series = cells[self._series].strip()
             if not series:
                 problem = f"column {options.series!r} (data.series) is empty"
-                yield self._bad(record, problem, f"line {record.line}")
+                yield self._bad(record, problem, f"{self._name}:{record.line}")
                 return
         static = {column: cells[place].strip() for column, place in self._static}
         steps = [(place, cell) for place, cell in enumerate(cells) if place not in named]

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from components.ingest.rows import Row, Window
+from models.raw import shown
 
 Parts = Literal["train", "validate", "test"]
 
@@ -82,7 +83,7 @@ class WholeSeries:
         if self._problem is None:
             where = "" if line == self._first_line else f"line {line}: "
             self._problem = Row(
-                self._first_line, {}, f"series {self._name!r}: {where}{problem}", came=came
+                self._first_line, {}, f"series {shown(self._name)}: {where}{problem}", came=came
             )
             self._steps.clear()
         return iter(())
@@ -189,7 +190,9 @@ class Windows:
         stop = len(self._recent) - after
         steps = list(islice(self._recent, stop - length, stop))
         end = self._count - after
-        start, targets = end - length, end - cut.horizon
+        start = end - length
+        # A window without horizon is judged by all of it.
+        targets = end - cut.horizon if cut.horizon else start
         fields = {"series": self._name, "start": steps[0].time, **self._static}
         if cut.horizon:
             future = steps[-cut.horizon :]

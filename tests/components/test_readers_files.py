@@ -27,7 +27,9 @@ JPEG = images.JPEG + b"\0" * 8 + images.JPEG_END
 
 
 def options(data_format: str, path: Path | str, **stated: Any) -> DataOptions:
-    return data_class(data_format)(path=str(path), format=data_format, **stated)
+    given = data_class(data_format)(path=str(path), format=data_format, **stated)
+    assert type(given).model_validate_json(given.to_json()) == given
+    return given
 
 
 def read(data_format: str, path: Path, base: Path | str | None = None, **stated: Any) -> list[Row]:
@@ -229,6 +231,7 @@ def test_numbers_are_read_from_each_file(tmp_path: Path, content, stated, values
         (b"x;y\n1;2\n", {}, "the first line is one cell with ';' in it"),
         (b"x\n1\n", {"values": ["y"]}, "no column 'y' (data.values); the columns are x"),
         (b"x\n\xff\n", {}, "line 2: cell 1 holds bytes that are not UTF-8"),
+        (b" \n", {"content": "text"}, "holds no text"),
         (b"\xff", {"content": "text"}, "holds bytes that are not UTF-8"),
     ],
 )
@@ -253,7 +256,7 @@ def test_text_is_read_whole(tmp_path: Path) -> None:
         ("audio", {"names": "(?P<rate>.)"}, "'rate' is a column of the reader's own"),
         ("files", {"table": "t.csv"}, "state table: and key:"),
         ("files", {"table": "t.xls", "key": "a"}, "table: 't.xls' came; its name ends in .csv"),
-        ("files", {"content": "text", "decimal": "."}, "decimal is of content: numbers"),
+        ("files", {"content": "text", "header": False}, "header is of content: numbers"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(data_format, stated, problem) -> None:

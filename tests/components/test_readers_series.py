@@ -22,7 +22,9 @@ BY_PART = {"by": "column", "column": "part"}
 
 
 def options(path: str = "/d/s.csv", **stated: Any) -> DataOptions:
-    return data_class("timeseries")(path=path, format="timeseries", **stated)
+    given = data_class("timeseries")(path=path, format="timeseries", **stated)
+    assert type(given).model_validate_json(given.to_json()) == given
+    return given
 
 
 def read(content: bytes | str, **stated: Any) -> list[Row]:
@@ -46,14 +48,14 @@ def test_wide_is_one_series_of_channels() -> None:
     stated = {"layout": "wide", "timestamps": "day", "known": ["holiday"]}
     (row,) = fields(read(WIDE, **stated))
     assert row == {
-        "series": "s",
+        "series": "s.csv",
         "start": "1",
         "values": [[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [4.0, 40.0]],
         "holiday": ["x", None, "x", "y"],
     }
     first, second = read(WIDE, **stated, context=2, horizon=1, targets=["b"])
     assert fields([first, second])[1] == {
-        "series": "s",
+        "series": "s.csv",
         "start": "2",
         "target_time": "4",
         "context": [[2.0, 20.0], [3.0, 30.0]],
@@ -61,14 +63,14 @@ def test_wide_is_one_series_of_channels() -> None:
         "holiday": [None, "x", "y"],
     }
     assert (first.line, second.line) == (2, 3)
-    assert tuple(second.window) == ("s.csv:s", 1, 3, 4)
+    assert tuple(second.window) == ("s.csv:s.csv", 1, 3, 4)
 
 
 def test_wide_without_header_and_times_counts_columns_from_1_and_steps_from_0() -> None:
     rows = read("1,10\n2,20\n3,30\n", layout="wide", header=False, values=[2], context=1, horizon=1)
     assert fields(rows) == [
-        {"series": "s", "start": 0, "target_time": 1, "context": [10.0], "target": [20.0]},
-        {"series": "s", "start": 1, "target_time": 2, "context": [20.0], "target": [30.0]},
+        {"series": "s.csv", "start": 0, "target_time": 1, "context": [10.0], "target": [20.0]},
+        {"series": "s.csv", "start": 1, "target_time": 2, "context": [20.0], "target": [30.0]},
     ]
 
 
@@ -122,8 +124,8 @@ def test_rows_are_ragged_to_the_right() -> None:
     unnamed = "walk  1 2\nrun 3\n"
     stated = {"layout": "rows", "header": False, "delimiter": "blanks", "static": [1]}
     assert fields(read(unnamed, **stated)) == [
-        {"series": "line 1", "start": 0, "1": "walk", "values": [1.0, 2.0]},
-        {"series": "line 2", "start": 0, "1": "run", "values": [3.0]},
+        {"series": "s.csv:1", "start": 0, "1": "walk", "values": [1.0, 2.0]},
+        {"series": "s.csv:2", "start": 0, "1": "run", "values": [3.0]},
     ]
 
 
@@ -140,7 +142,7 @@ def test_a_series_too_short_is_counted_or_has_less_context() -> None:
     )
     (row,) = read("x\n1\n2\n3\n", layout="wide", context=3, horizon=2, short="shorten")
     assert row.fields["context"] == [1.0] and row.fields["target"] == [2.0, 3.0]
-    assert tuple(row.window) == ("s.csv:s", 0, 1, 3)
+    assert tuple(row.window) == ("s.csv:s.csv", 0, 1, 3)
 
 
 def check_parts(rows: list[Row], steps: int, horizon: int) -> None:
@@ -224,8 +226,8 @@ def test_no_window_holds_a_bad_step() -> None:
     (whole,) = read(content, layout="wide")
     assert whole.line == 2
     assert whole.problem == (
-        "series 's': line 4: column 'x' is 'oops', where a number is read (correct it, or do not "
-        "name the column among the values)"
+        "series 's.csv': line 4: column 'x' is 'oops', where a number is read (correct it, or do "
+        "not name the column among the values)"
     )
 
 
@@ -237,11 +239,11 @@ LONG_OPTIONS = {"layout": "long", "series": "id", "timestamps": "t", "context": 
     [
         (
             "id,t,x\na,1,1\na,1,2\n",
-            "3: series 'a': time 1 doubles 1 of line 2, and time only rises",
+            "3: series 'a': time '1' doubles '1' of line 2, and time only rises",
         ),
         (
             "id,t,x\na,2026-01-02,1\na,2026-01-01,2\n",
-            "3: series 'a': time 2026-01-01 comes before 2026-01-02 of line 2, and time only rises",
+            "3: series 'a': time '2026-01-01' comes before '2026-01-02' of line 2, and time only",
         ),
         ("id,t,x\na,soon,1\n", "2: field 't': 'soon' came, where a time is read"),
         ("id,t,x\n,1,1\n", "2: column 'id' (data.series) is empty"),
@@ -285,7 +287,7 @@ def test_decimal_commas_are_read_where_the_experiment_says_so() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_line_end_and_a_byte_order_mark_are_read(end: str) -> None:
-    content = "\ufeffx,y" + end + end.join(["1,2", "", "3,4"]) + "\n"
+    content = "\ufeffx,y" + end + end.join(["1,2", "", "3,4"]) + "\r\n"
     assert fields(read(content, layout="wide"))[0]["values"] == [[1.0, 2.0], [3.0, 4.0]]
 
 
@@ -294,6 +296,8 @@ def test_every_line_end_and_a_byte_order_mark_are_read(end: str) -> None:
     [
         ("", {}, "s.csv: the file is empty"),
         ("x,x\n1,2\n", {}, "s.csv:1: the header names 'x' twice"),
+        ("1,2\n3,4\n", {}, "s.csv:1: the first line holds numbers, where a header names"),
+        ("\xff\n1\n".encode("latin-1"), {}, "s.csv:1: the first line cannot be read: cell 1"),
         ("x;y\n1;2\n", {}, "s.csv:1: the first line is one cell with ';' in it (write delimiter"),
         ("1 2\n3 4\n", {"header": False}, "s.csv:1: the first line is one cell with blanks in it"),
         (
@@ -314,7 +318,7 @@ def test_a_line_of_ten_megabytes_is_read_and_a_longer_one_refused(monkeypatch: A
     number = "0" * 10_000_000 + "1"
     assert fields(read(f"x\n{number}\n", layout="wide"))[0]["values"] == [1.0]
     monkeypatch.setattr(records, "MAX_FIELD_BYTES", 100)
-    with pytest.raises(DataError, match="a line has more than"):
+    with pytest.raises(DataError, match="holds a line of more than"):
         read("x\n" + "1" * 101 + "\n", layout="wide")
 
 

@@ -19,6 +19,7 @@ from components.ingest.labelled_files import (
     labelled_rows,
     table_companions,
 )
+from components.ingest.lines import NOT_UTF8
 from components.ingest.numbers import Column, NumberTableOptions, number
 from components.ingest.records import column_names, delimiter_of, delimiter_remedy, records
 from components.ingest.rows import BadFile, Row
@@ -44,10 +45,10 @@ class Options(NumberTableOptions, LabelledFileOptions):
 
     @model_validator(mode="after")
     def _text_has_no_columns(self) -> "Options":
-        of_numbers = {"values", *NumberTableOptions.model_fields} - {
-            *LabelledFileOptions.model_fields
-        }
-        stated = sorted(of_numbers & self.model_fields_set)
+        of_numbers = {"values", *NumberTableOptions.model_fields} - set(
+            LabelledFileOptions.model_fields
+        )
+        stated = sorted(of_numbers & self.stated)
         if self.content == "text" and stated:
             raise ValueError(f"{stated[0]} is of content: numbers (take it out)")
         return self
@@ -67,11 +68,12 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
         if options.content == "numbers":
             return {"values": _values(content, name, options)}
         try:
-            return {"text": content.decode("utf-8-sig")}
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise ValueError(
-                "holds bytes that are not UTF-8 (convert the file to UTF-8)"
-            ) from error
+            raise ValueError(NOT_UTF8) from error
+        if not text.strip():
+            raise ValueError("holds no text")
+        return {"text": text}
 
     yield from labelled_rows(stream, path, options, ENDINGS, read)
 
@@ -80,7 +82,7 @@ def _values(content: bytes, name: str, options: Options) -> list[Any]:
     delimiter = delimiter_of(name, options.delimiter)
     try:
         read = records(io.BytesIO(content), name, delimiter)
-        columns, first = column_names(read, name, options.has_header, options.columns)
+        columns, first = column_names(read, name, options.header, options.columns)
     except BadFile as error:
         raise ValueError(error.problem) from error
     remedy = delimiter_remedy(first[0].cells if first else columns, options.decimal)

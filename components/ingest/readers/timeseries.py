@@ -22,7 +22,7 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from components.ingest.names import name_in_data, stem
+from components.ingest.lines import name_in_data
 from components.ingest.options import DataOptions
 from components.ingest.parts import UNREADABLE, local
 from components.ingest.rows import BadFile, Row
@@ -54,7 +54,7 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
             with the steps that follow cannot be read.
     """
     following = None if options.future is None else _following(path, options)
-    values, events = read_steps(stream, path, options, stem(path))
+    values, events = read_steps(stream, path, options, name_in_data(path, options))
     cut = Cut(
         context=options.context,
         horizon=options.horizon,
@@ -77,7 +77,7 @@ def _following(path: str, options: Options) -> dict[str, list[Event]]:
     line = None
     try:
         with local(other) as stream:
-            for event in read_steps(stream, other, options, stem(path))[1]:
+            for event in read_steps(stream, other, options, name_in_data(path, options))[1]:
                 line = event.line
                 if event.step is None or event.series is None:
                     raise BadFile(other, line, event.problem)
@@ -131,14 +131,18 @@ class _Series:
         # A glob's other files may hold the series that this one does not.
         if self._following and self._path == self._options.path:
             for name in self._following:
-                problem = f"series {name!r} of {self._options.future}: {self._file} holds no such"
+                problem = (
+                    f"series {shown(name)} of {self._options.future}: {self._file} holds no such"
+                )
                 yield Row(1, {}, f"{problem} series (take it out there)")
 
     def _cutter(self, event: Event) -> WholeSeries | Windows:
         assert event.series is not None
         if self._cut.context is None:
             return WholeSeries(event.series, event.static, self._cut)
-        return Windows(event.series, f"{self._file}:{event.series}", event.static, self._cut)
+        # Another file may count the steps of a series of the same name anew.
+        key = f"{self._file}:{event.series}"
+        return Windows(event.series, key, event.static, self._cut)
 
     def _take(self, state: _State, event: Event) -> Iterator[Row]:
         problem = event.problem or self._order_problem(state, event)
@@ -169,7 +173,7 @@ class _Series:
                 first = state.first.static.get(column)
                 if state.first.step is not None and value != first:
                     return (
-                        f"series {event.series!r}: column {column!r} is {shown(value)}, but "
+                        f"series {shown(event.series)}: column {column!r} is {shown(value)}, but "
                         f"{shown(first)} in line {state.first.line}, and data.static says that it "
                         "does not change"
                     )
@@ -182,16 +186,17 @@ class _Series:
         said = "doubles" if event.moment == last.moment else "comes before"
         remedy = "take one of the lines out" if event.moment == last.moment else "write order: sort"
         return (
-            f"series {event.series!r}: time {event.step.time} {said} {last.step.time} of line "
+            f"series {shown(event.series)}: time {shown(event.step.time)} {said} "
+            f"{shown(last.step.time)} of line "
             f"{last.line}, and time only rises ({remedy})"
         )
 
     def _returned(self, name: str) -> str:
         if self._options.layout == "rows":
-            return f"series {name!r} is in line {self._ended[name]} too (name each once)"
+            return f"series {shown(name)} is in line {self._ended[name]} too (name each once)"
         return (
-            f"series {name!r} goes on here, but others came since its line {self._ended[name]} "
-            "(write order: sort, or sort the file by series)"
+            f"series {shown(name)} goes on here, but others came since its line "
+            f"{self._ended[name]} (write order: sort, or sort the file by series)"
         )
 
     def _finish(self) -> Iterator[Row]:
@@ -214,7 +219,7 @@ class _Series:
             return ""
         if len(following) < horizon:
             return (
-                f"series {name!r}: {self._options.future} holds {len(following)} of its steps, "
-                f"where horizon: {horizon} needs as many"
+                f"series {shown(name)}: {self._options.future} holds {len(following)} of its "
+                f"steps, where horizon: {horizon} needs as many"
             )
         return self._order_problem(state, following[0])
