@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 
-from models.raw import Raw, RawError, RawValue, column_value, shown
+from models.raw import TEXT, Raw, RawError, RawValue, column_value, shown
 
 LABEL = "label"
 """Name of the transformed label and of its vocabulary, which therefore no feature may have."""
@@ -166,7 +166,7 @@ class TaskOptions(SliceOptions):
     @property
     def raw(self) -> Raw:
         """The form of a row's label."""
-        return Raw(dtype="string")
+        return TEXT
 
     @property
     def steps_of(self) -> str | None:

@@ -189,6 +189,10 @@ class Raw(BaseModel):
         return read_number(where, value)
 
 
+TEXT = Raw(dtype="string")
+"""Text, a value a row; said once, since forms are asked for at each row."""
+
+
 def _varying(shape: Shape) -> int:
     return next((axis for axis, size in enumerate(shape) if size is not None), len(shape))
 

@@ -14,7 +14,7 @@ from tfx_bsl.public import tfxio
 
 from components.ingest.options import DataOptions
 from components.ingest.rows import Example
-from components.ingest.serialise import serialise
+from components.ingest.serialise import Serialiser
 from components.spec import TRANSFORM_KEY, IngestConfig, SchemaConfig, TransformConfig
 from components.transform import preprocessing_fn
 from components.validate.schema import schema_of
@@ -46,12 +46,12 @@ def analysed(features: Mapping[str, FeatureOptions], rows: Sequence[Mapping[str,
     config = IngestConfig(
         data=DataOptions(path="rows", format="jsonl"), features=dict(features), task=TASK, code=""
     )
-    examples = []
+    serialise, examples = Serialiser(config), []
     for index, row in enumerate(rows):
         values = {name: options.read(row, name) for name, options in features.items()}
         label = f"answer {index % 2}"
         example = Example("train", label, values, None, None, None, b"")
-        examples.append(serialise(example, f"row:{index}", config))
+        examples.append(serialise(example, f"row:{index}"))
     raw = {name: options.raw for name, options in features.items()} | {TASK.label: TASK.raw}
     schema = schema_of(SchemaConfig(raw=raw, grouped=False, code=""))
     source = tfxio.TFExampleBeamRecord(physical_format="inmem", schema=schema)

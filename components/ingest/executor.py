@@ -23,12 +23,10 @@ from components.ingest.parts import has_parts, reader
 from components.ingest.read import PROBLEMS, SKIPPED, CutByTime, ReadPart
 from components.ingest.splits import SPLITS, SplitByTime
 from components.ingest.summary import (
-    GROUPS,
     IDS,
-    INPUTS,
     QUARANTINE,
     SUMMARY,
-    WINDOWS,
+    TALLIED,
     Tally,
     write_summary,
 )
@@ -60,16 +58,9 @@ class IngestExecutor(BaseExampleGenExecutor):
             cut = rows | CutByTime(config.data.split)
             rows = cut.rows
             skipped = (skipped, cut[SKIPPED]) | "AllSkipped" >> beam.Flatten()
-        tags = ("counts", INPUTS, GROUPS, IDS, WINDOWS)
-        tallied = rows | beam.ParDo(Tally(config.data)).with_outputs(*tags, main="rows")
+        tallied = rows | beam.ParDo(Tally(config.data)).with_outputs(*SPLITS, *TALLIED)
         write_summary(tallied, read[PROBLEMS], skipped, config.data, exec_properties["_folder"])
-        parts = tallied.rows | "Split" >> beam.Partition(
-            lambda element, count: SPLITS.index(element[0]), len(SPLITS)
-        )
-        return {
-            split: part | f"Take[{split}]" >> beam.Map(lambda element: element[1])
-            for split, part in zip(SPLITS, parts, strict=True)
-        }
+        return {split: tallied[split] for split in SPLITS}
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         """Runs the ingest.

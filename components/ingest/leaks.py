@@ -15,68 +15,76 @@ from components.ingest.splits import SPLITS
 SHOWN = 3
 """Examples of each kind that the summary holds."""
 
-Seen = tuple[int, str]
-"""Rows of a key in a split, and the first of their locations in it."""
+Sighting = tuple[bytes, str, str]
+"""A row's key (16 bytes), its split and its location."""
+HELD = 10_000
 
 
-class SeenIn(beam.CombineFn):
-    """By split, how many rows have a key and which is the first of them."""
-
-    def create_accumulator(self) -> dict[str, Seen]:
-        return {}
-
-    def add_input(self, seen: dict[str, Seen], element: tuple[str, str]) -> dict[str, Seen]:
-        split, location = element
-        times, first = seen.get(split, (0, location))
-        seen[split] = (times + 1, min(first, location))
-        return seen
-
-    def merge_accumulators(self, accumulators: Iterable[dict[str, Seen]]) -> dict[str, Seen]:
-        merged: dict[str, Seen] = {}
-        for seen in accumulators:
-            for split, (times, first) in seen.items():
-                before, earliest = merged.get(split, (0, first))
-                merged[split] = (before + times, min(first, earliest))
-        return merged
-
-    def extract_output(self, seen: dict[str, Seen]) -> dict[str, Seen]:
-        return seen
-
-
-class Scattered(beam.CombineFn):
-    """Keys in several splits, the rows they have there, and rows that a split holds twice.
-
-    Elements: ``(key, seen)``.  Output: ``{"count": keys, "rows": in the later splits, "examples":
-    [[location, location], ...], "doubled": {split: rows beyond the first of their key}}``.
+class Sightings:
+    """Gathers keys of rows by shard, so that Beam shuffles few large elements, not a small one a
+    row.
     """
 
-    def create_accumulator(self) -> dict[str, Any]:
-        return {"count": 0, "rows": 0, "examples": [], "doubled": dict.fromkeys(SPLITS, 0)}
+    def __init__(self) -> None:
+        self._shards: dict[int, list[Sighting]] = {}
+        self._held = 0
 
-    def add_input(self, found: dict[str, Any], element: tuple[bytes, dict[str, Seen]]):
-        _, seen = element
-        for split, (times, _) in seen.items():
+    def add(self, key: bytes, split: str, location: str) -> None:
+        """Adds a row's key."""
+        self._shards.setdefault(key[0], []).append((key, split, location))
+        self._held += 1
+
+    @property
+    def full(self) -> bool:
+        """Whether so many are held that they should be taken."""
+        return self._held >= HELD
+
+    def take(self) -> Iterator[tuple[int, list[Sighting]]]:
+        """What is held, by shard; nothing is held after it."""
+        yield from self._shards.items()
+        self._shards, self._held = {}, 0
+
+
+def scattered(sightings: Iterable[list[Sighting]]) -> dict[str, Any]:
+    """Keys of a shard that are in several splits.
+
+    Returns:
+        ``count`` of these keys; their ``rows`` in the later splits; ``examples``, ``[[location,
+        location], ...]``; ``doubled``: by split, rows beyond the first of their key.
+    """
+    seen: dict[bytes, dict[str, tuple[int, str]]] = {}
+    for held in sightings:
+        for key, split, location in held:
+            splits = seen.setdefault(key, {})
+            times, first = splits.get(split, (0, location))
+            splits[split] = (times + 1, min(first, location))
+    found = _none_scattered()
+    for splits in seen.values():
+        for split, (times, _) in splits.items():
             found["doubled"][split] += times - 1
-        if len(seen) > 1:
-            given = [split for split in SPLITS if split in seen]
+        if len(splits) > 1:
+            given = [split for split in SPLITS if split in splits]
             found["count"] += 1
-            found["rows"] += sum(seen[split][0] for split in given[1:])
-            example = [f"{split} {seen[split][1]}" for split in given]
-            found["examples"] = sorted([*found["examples"], example])[:SHOWN]
-        return found
+            found["rows"] += sum(splits[split][0] for split in given[1:])
+            found["examples"].append([f"{split} {splits[split][1]}" for split in given])
+    found["examples"] = sorted(found["examples"])[:SHOWN]
+    return found
 
-    def merge_accumulators(self, accumulators: Iterable[dict[str, Any]]) -> dict[str, Any]:
-        merged = self.create_accumulator()
-        for found in accumulators:
-            merged["count"] += found["count"]
-            merged["rows"] += found["rows"]
-            merged["examples"] = sorted([*merged["examples"], *found["examples"]])[:SHOWN]
-            for split, times in found["doubled"].items():
-                merged["doubled"][split] += times
-        return merged
 
-    def extract_output(self, found: dict[str, Any]) -> dict[str, Any]:
-        return found
+def all_scattered(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Those of all shards."""
+    merged = _none_scattered()
+    for one in found:
+        merged["count"] += one["count"]
+        merged["rows"] += one["rows"]
+        merged["examples"] = sorted([*merged["examples"], *one["examples"]])[:SHOWN]
+        for split, times in one["doubled"].items():
+            merged["doubled"][split] += times
+    return merged
+
+
+def _none_scattered() -> dict[str, Any]:
+    return {"count": 0, "rows": 0, "examples": [], "doubled": dict.fromkeys(SPLITS, 0)}
 
 
 Placed = tuple[str, int, int, int, str]

@@ -15,7 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.ingest.parts import read_part, unpacked
 from components.ingest.rows import BadFile, BadRow, Row, example_of
-from components.ingest.serialise import serialise
+from components.ingest.serialise import Serialiser
 from components.ingest.splits import Cuts, SplitByTime, cuts_of
 from components.spec import IngestConfig
 
@@ -62,6 +62,7 @@ class ReadPart(beam.DoFn):
 
     def setup(self) -> None:
         self._config = IngestConfig.model_validate_json(self._config_json)
+        self._serialise = Serialiser(self._config)
 
     def process(self, element: tuple[str, str]) -> Iterator[Any]:
         role, part = element
@@ -72,7 +73,7 @@ class ReadPart(beam.DoFn):
                     yield beam.pvalue.TaggedOutput(SKIPPED, row.skipped)
                     continue
                 try:
-                    yield _kept(row, part, role, config)
+                    yield _kept(row, part, role, config, self._serialise)
                 except BadRow as error:
                     problem = (part, row.line, str(error), _came(row))
                     yield beam.pvalue.TaggedOutput(PROBLEMS, problem)
@@ -88,7 +89,9 @@ def _open(path: str) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _kept(row: Row, part: str, role: str, config: IngestConfig) -> tuple[Any, ...]:
+def _kept(
+    row: Row, part: str, role: str, config: IngestConfig, serialise: Serialiser
+) -> tuple[Any, ...]:
     example = example_of(row, role, config)
     location = example.id or f"{part}:{row.line}"
     if row.window is not None:
@@ -98,7 +101,7 @@ def _kept(row: Row, part: str, role: str, config: IngestConfig) -> tuple[Any, ..
     return (
         example.split,
         example.time,
-        serialise(example, location, config),
+        serialise(example, location),
         location,
         labels,
         example.digest,

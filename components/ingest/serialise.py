@@ -4,39 +4,68 @@ A sequence travels as all its scalars in one feature; where its steps are sequen
 long they are stands in features beside it, see ``models.raw.partition_names``.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from components.ingest.rows import Example
 from components.spec import GROUP_FEATURE, ID_FEATURE, IngestConfig
-from models.raw import Raw, RawValue, partition_names
+from models.raw import TEXT, Raw, RawValue, partition_names
 
 
-def serialise(example: Example, location: str, config: IngestConfig) -> bytes:
-    """A serialised tf.Example of a row.
+class _Column(NamedTuple):
+    """What writing a feature needs to know of it, found out once."""
+
+    name: str
+    form: Raw
+    partitions: list[str]
+
+
+class Serialiser:
+    """Rows to serialised tf.Examples.
 
     Args:
-        example: the row's values, label and group.
-        location: ``file:line`` of the row, its id.
         config: ingest's share of the experiment.
     """
-    features: dict[str, tf.train.Feature] = {}
-    for name, options in config.features.items():
-        _add(features, name, options.raw, example.values[name])
-    if config.task is not None:
-        _add(features, config.task.label, config.task.raw, example.label)
-    text = Raw(dtype="string")
-    _add(features, ID_FEATURE, text, location)
-    if example.group is not None:
-        _add(features, GROUP_FEATURE, text, example.group)
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+    def __init__(self, config: IngestConfig):
+        self._features = [_column(name, each.raw) for name, each in config.features.items()]
+        task = config.task
+        self._label = None if task is None else _column(task.label, task.raw)
+        self._id, self._group = _column(ID_FEATURE, TEXT), _column(GROUP_FEATURE, TEXT)
+
+    def __call__(self, example: Example, location: str) -> bytes:
+        """A serialised tf.Example of a row.
+
+        Args:
+            example: the row's values, label and group.
+            location: the row's id.
+        """
+        written = tf.train.Example()
+        features = written.features.feature
+        for column in self._features:
+            _add(features, column, example.values[column.name])
+        if self._label is not None:
+            _add(features, self._label, example.label)
+        _add(features, self._id, location)
+        if example.group is not None:
+            _add(features, self._group, example.group)
+        return written.SerializeToString()
 
 
-def _add(features: dict[str, tf.train.Feature], name: str, form: Raw, value: RawValue) -> None:
-    scalars, lengths = form.flattened(value)
+def _column(name: str, form: Raw) -> _Column:
+    return _Column(name, form, partition_names(name, form))
+
+
+def _add(features, column: _Column, value: RawValue) -> None:
+    form = column.form
+    scalars, lengths = form.flattened(value) if form.shape else ([value], ())
+    feature = features[column.name]
     if form.dtype == "float":
-        features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=scalars))
+        feature.float_list.value.extend(scalars)
+    elif form.dtype == "string":
+        feature.bytes_list.value.extend([text.encode("utf-8") for text in scalars])
     else:
-        content = [text.encode("utf-8") for text in scalars] if form.dtype == "string" else scalars
-        features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=content))
-    for partition, sizes in zip(partition_names(name, form), lengths, strict=True):
-        features[partition] = tf.train.Feature(int64_list=tf.train.Int64List(value=sizes))
+        feature.bytes_list.value.extend(scalars)
+    for partition, sizes in zip(column.partitions, lengths, strict=True):
+        features[partition].int64_list.value.extend(sizes)

@@ -7,6 +7,7 @@
 of bad rows, if one was written.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import apache_beam as beam
 from tfx.dsl.io import fileio
 
-from components.ingest.leaks import CountOverlaps, Scattered, SeenIn, overlaps
+from components.ingest.leaks import CountOverlaps, Sightings, all_scattered, overlaps, scattered
 from components.ingest.options import DataOptions
 from components.ingest.splits import SPLITS, SplitByTime
 
@@ -22,13 +23,16 @@ SUMMARY = "summary.json"
 QUARANTINE = "quarantine.jsonl"
 SHOWN_PROBLEMS = 5
 INPUTS, GROUPS, IDS, WINDOWS = "inputs", "groups", "ids", "windows"
+TALLIED = ("counts", INPUTS, GROUPS, IDS, WINDOWS)
+"""Outputs of ``Tally`` beside the rows of each split."""
 
 
 class Tally(beam.DoFn):
-    """Rows on their way to the files: ``(split, serialised)``, counted as they pass.
+    """Rows on their way to the files, counted as they pass.
 
-    Tags: ``counts``, one for each bundle; ``inputs``, ``groups`` and ``ids``, ``(key, (split,
-    location))``; ``windows``, ``(series, (split, start, targets, end, location))``.
+    Tags: ``train``, ``validate`` and ``test``, the serialised rows; ``counts``, one for each
+    bundle; ``inputs``, ``groups`` and ``ids``, ``Sightings`` by shard; ``windows``, ``(series,
+    (split, start, targets, end, location))``.
     """
 
     def __init__(self, data: DataOptions):
@@ -38,6 +42,7 @@ class Tally(beam.DoFn):
 
     def start_bundle(self) -> None:
         self._rows = dict.fromkeys(SPLITS, 0)
+        self._seen = {way: Sightings() for way in (INPUTS, GROUPS, IDS)}
         self._labels: dict[str, dict[str, tuple[int, str]]] = {split: {} for split in SPLITS}
 
     def process(self, row: tuple[Any, ...]) -> Iterator[Any]:
@@ -47,22 +52,34 @@ class Tally(beam.DoFn):
         for label in labels:
             times, first = counts.get(label, (0, location))
             counts[label] = (times + 1, min(first, location))
-        yield split, serialised
-        seen = (split, location)
-        yield beam.pvalue.TaggedOutput(INPUTS, (digest, seen))
+        yield beam.pvalue.TaggedOutput(split, serialised)
+        self._seen[INPUTS].add(digest, split, location)
         if self._groups:
-            yield beam.pvalue.TaggedOutput(GROUPS, (group, seen))
+            self._seen[GROUPS].add(_key(group), split, location)
         if self._ids:
-            yield beam.pvalue.TaggedOutput(IDS, (location, seen))
+            self._seen[IDS].add(_key(location), split, location)
+        for way, seen in self._seen.items():
+            if seen.full:
+                for shard in seen.take():
+                    yield beam.pvalue.TaggedOutput(way, shard)
         if window is not None:
             series, *steps = window
             yield beam.pvalue.TaggedOutput(WINDOWS, (series, (split, *steps, location)))
 
     def finish_bundle(self) -> Iterator[Any]:
-        counted = beam.utils.windowed_value.WindowedValue(
-            (self._rows, self._labels), 0, [beam.transforms.window.GlobalWindow()]
-        )
-        yield beam.pvalue.TaggedOutput("counts", counted)
+        yield beam.pvalue.TaggedOutput("counts", _at_the_end((self._rows, self._labels)))
+        for way, seen in self._seen.items():
+            for shard in seen.take():
+                yield beam.pvalue.TaggedOutput(way, _at_the_end(shard))
+
+
+def _at_the_end(value: Any) -> Any:
+    window = beam.transforms.window.GlobalWindow()
+    return beam.utils.windowed_value.WindowedValue(value, 0, [window])
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:16]
 
 
 class _Merge(beam.CombineFn):
@@ -146,8 +163,9 @@ def write_summary(
 def _scattered(tallied: Any, way: str) -> Any:
     return (
         tallied[way]
-        | f"Seen[{way}]" >> beam.CombinePerKey(SeenIn())
-        | f"Scattered[{way}]" >> beam.CombineGlobally(Scattered())
+        | f"Shards[{way}]" >> beam.GroupByKey()
+        | f"Scattered[{way}]" >> beam.Map(lambda shard: scattered(shard[1]))
+        | f"AllScattered[{way}]" >> beam.CombineGlobally(all_scattered)
     )
 
 

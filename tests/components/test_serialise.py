@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from components.ingest.options import DataOptions
 from components.ingest.rows import Example
-from components.ingest.serialise import serialise
+from components.ingest.serialise import Serialiser
 from components.read import list_of, value_of
 from components.spec import IngestConfig, SchemaConfig
 from components.validate.schema import schema_of
@@ -65,11 +65,11 @@ def serialised(form: Raw, values: list[Any]) -> list[bytes]:
         contents={},
         code="",
     )
+    serialise = Serialiser(config)
     return [
         serialise(
             Example("train", "a", {"x": options.read_present("x", value)}, None, None, None, b""),
             "rows:1",
-            config,
         )
         for value in values
     ]

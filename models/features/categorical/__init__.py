@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from models.features.strings import StringOptions
-from models.raw import Raw
+from models.raw import TEXT, Raw
 
 
 class Options(StringOptions):
@@ -27,4 +27,4 @@ class Options(StringOptions):
 
     @property
     def raw_value(self) -> Raw:
-        return Raw(dtype="string")
+        return TEXT

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from models.features.strings import RedactedOptions, checked_pattern, python_pattern
 from models.features.vectors import VectorOptions
-from models.raw import Raw, RawValue
+from models.raw import TEXT, Raw, RawValue
 
 
 class Options(RedactedOptions):
@@ -67,7 +67,7 @@ class Options(RedactedOptions):
 
     @property
     def raw_value(self) -> Raw:
-        return Raw(dtype="string")
+        return TEXT
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
