@@ -152,6 +152,8 @@ class Raw(BaseModel):
         kinds = {*map(type, value)} if self.dtype == "float" else set()
         if kinds in ({float}, {int}) and sum(map(abs, value)) <= FLOAT32_MAX:
             return list(map(float, value))
+        if self.dtype == "string" and {*map(type, value)} == {str} and "".join(value).isascii():
+            return list(value)
         if self.dtype == "float" and size is not None and axis:
             return [self._read_scalar(where, step) for step in value]
         return [self._read_step(f"{where}[{index}]", step) for index, step in enumerate(value)]

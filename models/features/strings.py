@@ -14,7 +14,7 @@ from models.options import FeatureOptions
 
 NAME = re.compile(r"[a-z][a-z_]*")
 UNICODE_CLASS = re.compile(r"\\[pP](\{\^?\w+\}|\w)")
-UNSUPPORTED = re.compile(r"\(\?[=!<>]|(?<!\\)\\[1-9]")
+UNSUPPORTED = re.compile(r"\(\?([=!<>]|P=)|[*+?]\+|(?<!\\)\\[1-9Z]")
 """What Python's expressions have and RE2's, which the graph runs, have not."""
 
 REDACTED = {
@@ -125,7 +125,8 @@ def checked_pattern(pattern: str) -> str:
     """
     if UNSUPPORTED.search(pattern):
         raise ValueError(
-            f"{pattern!r} looks around or back, which the graph's expressions (RE2) cannot do"
+            f"{pattern!r} looks around or back or takes for good (++), which the graph's "
+            "expressions (RE2) cannot do"
         )
     try:
         found = python_pattern(pattern)
