@@ -32,6 +32,8 @@ matter of an expression, so that other numbers as long are taken for one.  A tel
 with +, 0 or (0 and has 7 to 15 digits, or is written as in North America (206 555 0100).
 """
 
+Named = tuple[str, ...] | dict[str, str] | None
+
 
 class Redaction(NamedTuple):
     """An expression, and what it is replaced by: ``<name>`` in the place of ``\\0``."""
@@ -75,12 +77,12 @@ class RedactedOptions(StringOptions):
 
     redact: tuple[Literal["email", "telephone", "card"], ...] = ()
     redact_fields: tuple[str, ...] = ()
-    redact_patterns: dict[str, str] = {}
+    redact_patterns: dict[str, str] | None = None
 
     @field_validator("redact_fields", "redact_patterns")
     @classmethod
-    def _names(cls, named: tuple[str, ...] | dict[str, str]) -> tuple[str, ...] | dict[str, str]:
-        for name in named:
+    def _names(cls, named: Named) -> Named:
+        for name in named or ():
             if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r}: a name is of lower-case letters and _")
         for name, pattern in named.items() if isinstance(named, dict) else ():
@@ -101,7 +103,9 @@ class RedactedOptions(StringOptions):
             )
             for name in self.redact_fields
         ]
-        found += [Redaction(name, text, r"\0") for name, text in self.redact_patterns.items()]
+        found += [
+            Redaction(name, text, r"\0") for name, text in (self.redact_patterns or {}).items()
+        ]
         return found + [
             Redaction(name, REDACTED[name], r"\0")
             for name in ("email", "card", "telephone")
