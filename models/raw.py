@@ -145,13 +145,16 @@ class Raw(BaseModel):
             value = [value]
         if not isinstance(value, list) or size not in (None, len(value)):
             raise self._misfit(where, value, axis)
+        # Long series and images are read in one go, and one by one only to say what is wrong.
+        if self.dtype == "float" and self.shape[axis + 1 :] in ((), (1,)):
+            numbers = _plain_numbers(value)
+            if numbers is not None:
+                return numbers if last else [[number] for number in numbers]
         if not last:
             steps = enumerate(value)
             return [self._read_axis(f"{where}[{index}]", step, axis + 1) for index, step in steps]
-        # Long series and images are read in one go, and one by one only to say what is wrong.
-        kinds = {*map(type, value)} if self.dtype == "float" else set()
-        if kinds in ({float}, {int}) and sum(map(abs, value)) <= FLOAT32_MAX:
-            return list(map(float, value))
+        if self.dtype == "string" and {*map(type, value)} == {str} and "".join(value).isascii():
+            return list(value)
         if self.dtype == "float" and size is not None and axis:
             return [self._read_scalar(where, step) for step in value]
         return [self._read_step(f"{where}[{index}]", step) for index, step in enumerate(value)]
@@ -191,6 +194,12 @@ class Raw(BaseModel):
 
 TEXT = Raw(dtype="string")
 """Text, a value a row; said once, since forms are asked for at each row."""
+
+
+def _plain_numbers(value: list[Any]) -> list[float] | None:
+    """A list of numbers as floats, if it holds nothing else and none that is out of range."""
+    plain = {*map(type, value)} in ({float}, {int}) and sum(map(abs, value)) <= FLOAT32_MAX
+    return list(map(float, value)) if plain else None
 
 
 def _varying(shape: Shape) -> int:

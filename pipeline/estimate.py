@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from components.embeddings.files import unpacked_bytes
 from components.embeddings.vectors import opened, read_head
 from components.spec import IngestConfig
+from models.features.per_step import is_per_step
 from models.features.vectors import features_with_vectors
 from pipeline import costs
 from pipeline.calibrate import Calibration
@@ -93,7 +94,9 @@ def units(experiment: Experiment, sample: DataSample) -> dict[str, Cost]:
     per_train_row = 1.0 / max(rows["train"], 1.0)
     kept = 0.0
     for name, lengths in sample.lengths.items():
-        most = getattr(experiment.features[name], "max_length", None) or math.inf
+        options = experiment.features[name]
+        most = None if is_per_step(options) else getattr(options, "max_length", None)
+        most = most or math.inf
         counted = [min(count, most) for count in lengths.steps]
         kept += learnt * sum(counted) / max(len(counted), 1)
     found = {

@@ -14,7 +14,7 @@ from models.options import FeatureOptions
 
 NAME = re.compile(r"[a-z][a-z_]*")
 UNICODE_CLASS = re.compile(r"\\[pP](\{\^?\w+\}|\w)")
-UNSUPPORTED = re.compile(r"\(\?[=!<>]|(?<!\\)\\[1-9]")
+UNSUPPORTED = re.compile(r"\(\?([=!<>]|P=)|[*+?]\+|(?<!\\)\\[1-9Z]")
 """What Python's expressions have and RE2's, which the graph runs, have not."""
 
 REDACTED = {
@@ -31,6 +31,8 @@ A card number is 13 to 19 digits, with single blanks or hyphens between them: it
 matter of an expression, so that other numbers as long are taken for one.  A telephone number begins
 with +, 0 or (0 and has 7 to 15 digits, or is written as in North America (206 555 0100).
 """
+
+Named = tuple[str, ...] | dict[str, str] | None
 
 
 class Redaction(NamedTuple):
@@ -75,12 +77,12 @@ class RedactedOptions(StringOptions):
 
     redact: tuple[Literal["email", "telephone", "card"], ...] = ()
     redact_fields: tuple[str, ...] = ()
-    redact_patterns: dict[str, str] = {}
+    redact_patterns: dict[str, str] | None = None
 
     @field_validator("redact_fields", "redact_patterns")
     @classmethod
-    def _names(cls, named: tuple[str, ...] | dict[str, str]) -> tuple[str, ...] | dict[str, str]:
-        for name in named:
+    def _names(cls, named: Named) -> Named:
+        for name in named or ():
             if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r}: a name is of lower-case letters and _")
         for name, pattern in named.items() if isinstance(named, dict) else ():
@@ -101,7 +103,9 @@ class RedactedOptions(StringOptions):
             )
             for name in self.redact_fields
         ]
-        found += [Redaction(name, text, r"\0") for name, text in self.redact_patterns.items()]
+        found += [
+            Redaction(name, text, r"\0") for name, text in (self.redact_patterns or {}).items()
+        ]
         return found + [
             Redaction(name, REDACTED[name], r"\0")
             for name in ("email", "card", "telephone")
@@ -125,7 +129,8 @@ def checked_pattern(pattern: str) -> str:
     """
     if UNSUPPORTED.search(pattern):
         raise ValueError(
-            f"{pattern!r} looks around or back, which the graph's expressions (RE2) cannot do"
+            f"{pattern!r} looks around or back or takes for good (++), which the graph's "
+            "expressions (RE2) cannot do"
         )
     try:
         found = python_pattern(pattern)

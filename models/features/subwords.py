@@ -39,7 +39,7 @@ def pieces_of(
     first = position == tf.gather(starts, characters.value_rowids())
     candidate = tf.where(first, flat, tf.strings.join([CONTINUED, flat]))
     candidates = [candidate]
-    # Units at a word's start are <name> too, which has as many characters as it has.
+    # From every position on, what the word continues with in 1, 2, 3, ... characters.
     for length in range(1, LONGEST_UNIT):
         inside = position + length < end
         following = tf.gather(flat, tf.minimum(position + length, size_flat - 1))

@@ -69,6 +69,8 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
 
 
 def _show_sample(experiment: "Experiment", sample: "DataSample") -> None:
+    from models.features.per_step import is_per_step
+
     about = "" if sample.whole else "about "
     rows = {split: round(count) for split, count in sample.rows.items()}
     splits = ", ".join(f"{split} {count:,}" for split, count in rows.items())
@@ -94,7 +96,8 @@ def _show_sample(experiment: "Experiment", sample: "DataSample") -> None:
             f"to {high:,}, longest {ordered[-1]:,}"
         )
         most = getattr(options, "max_length", None)
-        if most is not None:
+        # With per_step the tokens are those of all steps, each of which is cut by itself.
+        if most is not None and not is_per_step(options):
             beyond = sum(count > most for count in ordered) / len(ordered)
             line += f"; {beyond:.1%} of the rows are longer than max_length {most:,}"
         click.echo(line)

@@ -101,6 +101,7 @@ def test_an_array_of_numbers_is_read_as_its_lists() -> None:
         [[0.0], [1.0]],
         [[2.0], [3.0]],
     ]
+    assert IMAGES.read("x", [[0, 1], [2.5, 3]]) == [[[0.0], [1.0]], [[2.5], [3.0]]]
 
 
 @pytest.mark.parametrize("shape", [(2, None), (None, None, None, None), (None, 2, None)], ids=str)

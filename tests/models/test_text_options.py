@@ -141,6 +141,8 @@ def test_longer_rows_are_cut_where_asked(rows: list[list[int]], most: int, keep:
         ({"tokens": "regex", "pattern": "a*"}, "pattern: 'a\\*' matches an empty text"),
         ({"tokens": "regex", "pattern": "("}, r"pattern: '\(' is no regular expression"),
         ({"tokens": "regex", "pattern": "(?=a)b"}, "looks around or back"),
+        ({"tokens": "regex", "pattern": r"(a)\1"}, "looks around or back"),
+        ({"tokens": "regex", "pattern": "a++"}, r"takes for good \(\+\+\)"),
         ({"tokens": "bytes", "subwords": True}, "subwords with tokens: bytes"),
         ({"subwords": True, "vectors": {"file": "x"}}, "subwords with vectors"),
         ({"redact_fields": ["First Name"]}, "'First Name': a name is of lower-case letters and _"),
