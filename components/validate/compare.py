@@ -20,8 +20,6 @@ LENGTH = " (length)"
 """What the name of a feature's lengths ends in."""
 DEVIATIONS = 3.0
 """Standard deviations of chance that a distance may have."""
-BUCKETS = 20
-"""Buckets of two histograms of TFDV's that are laid over each other."""
 
 FeatureStatistics = statistics_pb2.FeatureNameStatistics
 StatisticsList = statistics_pb2.DatasetFeatureStatisticsList
@@ -94,7 +92,8 @@ def comparators(
     schema = schema_pb2.Schema()
     old = by_name(before.datasets[0])
     for name, feature in by_name(now.datasets[0]).items():
-        if name not in old:
+        # Of another kind than before, nothing can be compared; the contract says that it is.
+        if name not in old or feature.WhichOneof("stats") != old[name].WhichOneof("stats"):
             continue
         is_text = feature.WhichOneof("stats") == "string_stats"
         # Numbers of which all are missing have no histogram.
@@ -144,10 +143,13 @@ def _chance_of_histograms(
     # rows, as (1 / n + 1 / m) times chi-squared with a degree of freedom less than buckets.
     if not all(rows):
         return 1.0
-    filled = [
-        sum(bucket.sample_count > 0 for bucket in standard(feature)) for feature in (now, before)
-    ]
-    freedom = max(1, min(BUCKETS, sum(filled)) - 1)
+    filled = {
+        bucket.low_value
+        for feature in (now, before)
+        for bucket in standard(feature)
+        if bucket.sample_count
+    }
+    freedom = max(1, len(filled) - 1)
     spread = freedom + DEVIATIONS * math.sqrt(2 * freedom)
     return spread * (1 / rows[0] + 1 / rows[1]) / (8 * math.log(2))
 

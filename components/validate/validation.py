@@ -143,8 +143,9 @@ def DataValidation(
     data = Data(statistics.uri, profile.uri)
     previous = None
     # What an earlier run wrote may have been removed to make room.
-    if previous_statistics is not None and fileio.exists(previous_statistics.uri):
-        previous = Data(previous_statistics.uri, previous_profile.uri)
+    given = [artifact.uri for artifact in (previous_statistics, previous_profile) if artifact]
+    if len(given) == 2 and all(map(fileio.exists, given)):
+        previous = Data(*given)
     stated = contract_of(read, data.statistics["train"].datasets[0])
     found, differences = validated(read, data, previous, stated)
     fileio.makedirs(contract.uri)

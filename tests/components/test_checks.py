@@ -171,6 +171,13 @@ def test_a_bound_has_room_for_the_chance_of_few_rows() -> None:
     assert 0.1 < room["price"] < 0.4
 
 
+def test_numbers_that_were_values_are_not_compared() -> None:
+    now = comparable(statistics(numbers=[5] * 4), {}, NAMES)
+    before = comparable(statistics({"a": 20}), {}, NAMES)
+    before.datasets[0].features[0].path.step[0] = "price"
+    assert not comparators(now, before, 0.1, NO_CONTRACT, "drift_comparator").feature
+
+
 def test_a_person_s_bound_in_the_contract_counts() -> None:
     contract = schema_pb2.Schema()
     feature = contract.feature.add(name="label")
