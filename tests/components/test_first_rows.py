@@ -1,6 +1,5 @@
 """Rows that show a finding are found in the examples, whatever the form of their values."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
