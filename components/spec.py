@@ -7,6 +7,7 @@ node's share of the experiment and nothing else.  Importing this module imports 
 from pydantic import Field, model_validator
 
 from components.ingest.options import AnyData
+from components.validate.options import ValidateOptions
 from models.options import AnyFeature, AnyTask, Options
 from models.raw import Raw
 from models.search_space import Dimension, TuneOptions
@@ -82,10 +83,48 @@ class SchemaConfig(Options):
     code: str
 
 
-class GateConfig(Options):
-    """What the data gate reads."""
+class ProfileConfig(Options):
+    """What is profiled of the examples: how many tokens and steps each feature makes of a row."""
 
+    features: dict[str, AnyFeature]
+    code: str
+
+
+class ValidationConfig(Options):
+    """What the data are held against.
+
+    Attributes:
+        form: what the schema is derived from.
+        categories: features whose values are a closed set, the label among them.
+        compared: features whose values are compared with those of other data.
+        contract: the schema file; None on the first run, which completes the experiment's schema.
+        drift: largest distance from the last blessed run's data; None if it is not measured.
+        skew: largest distance of the other splits from the train split; likewise.
+        code: hash of the code that runs.
+    """
+
+    form: SchemaConfig
+    categories: list[str]
+    compared: list[str]
+    contract: str | None
+    drift: float | None
+    skew: float | None
+    code: str
+
+
+class GateConfig(Options):
+    """What the data gate reads.
+
+    Attributes:
+        features: by name.
+        task: the task, if there is one.
+        options: what stops the run.
+        code: hash of the code that runs.
+    """
+
+    features: dict[str, AnyFeature]
     task: AnyTask | None
+    options: ValidateOptions
     code: str
 
 

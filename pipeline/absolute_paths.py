@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING
 from models.features.vectors import features_with_vectors
 from pipeline.yaml_positions import Path
 
+SCHEMA_ENDING = ".schema.pbtxt"
+"""What the name of an experiment's schema file ends in, unless it is named."""
+
 if TYPE_CHECKING:
     from pipeline.experiment import Experiment
 
 
 def with_absolute_paths(
-    experiment: "Experiment", folder: str, origins: Mapping[Path, str]
+    experiment: "Experiment", path: str, origins: Mapping[Path, str]
 ) -> "Experiment":
-    """The experiment with absolute paths of its data and vectors; remote ones stay.
+    """The experiment with absolute paths of data, vectors and schema file; remote ones stay.
 
     Args:
         experiment: as its file and ``--set`` state it.
-        folder: of the file.
+        path: of its file.
         origins: the fields that ``--set`` brought.
     """
+
+    folder, file_name = os.path.split(os.path.abspath(path))
 
     def absolute(path: str, *field: str) -> str:
         if "://" in path:
@@ -35,6 +40,12 @@ def with_absolute_paths(
         file = absolute(vectors.file, "features", name, "vectors", "file")
         update = {"vectors": vectors.model_copy(update={"file": file})}
         features[name] = features[name].model_copy(update=update)
-    path = absolute(experiment.data.path, "data", "path")
-    data = experiment.data.model_copy(update={"path": path})
-    return experiment.model_copy(update={"data": data, "features": features})
+    rows = absolute(experiment.data.path, "data", "path")
+    data = experiment.data.model_copy(update={"path": rows})
+    stem = os.path.splitext(file_name)[0]
+    schema = experiment.validation.schema_file or f"{stem}{SCHEMA_ENDING}"
+    given = () if experiment.validation.schema_file is None else ("validate", "schema_file")
+    validation = experiment.validation.model_copy(update={"schema_file": absolute(schema, *given)})
+    return experiment.model_copy(
+        update={"data": data, "features": features, "validation": validation}
+    )

@@ -21,6 +21,10 @@ FIELDS = {
     "grouped": "data.group",
     "seed": "training.seed",
     "embedding_size": "network.embedding_size",
+    "form": "schema",
+    "options": "validate",
+    "drift": "validate.drift.threshold",
+    "skew": "validate.skew.threshold",
 }
 """Where the experiment file has what a node's share has under another name."""
 
@@ -39,6 +43,14 @@ def remember_code(experiment: Experiment, place: Workspace, only_tune: bool = Fa
             os.replace(partial, path)
 
 
+SCHEMA_FILE = {
+    (False, True): "the data are held against the schema file",
+    (True, True): "schema file changed",
+    (True, False): "the schema is made of the data",
+}
+"""By whether the schema file was read before, and is read now."""
+
+
 def changes(
     before: Mapping[str, Any], now: Mapping[str, Any], code: Code | None, place: Workspace
 ) -> list[str]:
@@ -55,6 +67,8 @@ def changes(
     if files and not any(_names_a_file(line) for line in said):
         kind = "data" if "data" in now else "vectors"
         said += [f"{kind} {line}" for line in files]
+    if before.get("contract") != now.get("contract"):
+        said.append(SCHEMA_FILE[bool(before.get("contract")), bool(now.get("contract"))])
     if before.get("code") != now.get("code"):
         said += _code_changes(_remembered(before.get("code"), place), code)
     return said
@@ -67,7 +81,7 @@ def _names_a_file(line: str) -> bool:
 
 def _fields(share: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is told in other words."""
-    return {name: share[name] for name in share if name not in ("contents", "code")}
+    return {name: share[name] for name in share if name not in ("contents", "code", "contract")}
 
 
 def _differences(before: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[str]:

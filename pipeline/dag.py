@@ -1,8 +1,8 @@
 """Joins the components to the pipeline of an experiment.
 
-ingest -> statistics -> schema -> validation -> gate -> transform -> embeddings and tune (where the
-experiment says so) -> train -> last blessed model -> evaluate -> push.  Only the Evaluator reads
-the test split.
+ingest -> statistics and profile -> schema -> last blessed data -> validation -> gate -> transform
+-> embeddings and tune (where the experiment says so) -> train -> last blessed model -> evaluate ->
+push.  Only what validates the data and the Evaluator read the test split.
 Each node gets its own share of the experiment and a hash of its own code, which together with its
 inputs are its cache key.
 """
@@ -10,14 +10,16 @@ inputs are its cache key.
 from collections.abc import Sequence
 from typing import Any
 
-from tfx.components import ExampleValidator, Pusher, StatisticsGen
+import tensorflow_data_validation as tfdv
+from tfx.components import Pusher, StatisticsGen
 from tfx.components import Transform as TfxTransform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata, pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, transform_pb2
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.types.experimental.simple_artifacts import File
+from tfx.types.standard_artifacts import ExampleStatistics, Model, ModelBlessing
 
 from components.embeddings.component import Embeddings
 from components.embeddings.spec import EMBEDDINGS_KEY
@@ -27,11 +29,15 @@ from components.evaluate.released import LastReleased
 from components.ingest.component import Ingest
 from components.ingest.executor import custom_config
 from components.ingest.files import sources
-from components.spec import TRAIN_KEY, TRANSFORM_KEY, TUNE_KEY
+from components.spec import GROUP_FEATURE, ID_FEATURE, TRAIN_KEY, TRANSFORM_KEY, TUNE_KEY
 from components.train.component import NetworkTrainer
 from components.tune.component import ParallelTuner
+from components.validate.component import ExperimentSchema
 from components.validate.gate import DataGate
-from components.validate.schema import ExperimentSchema
+from components.validate.profiling import ProfileExamples
+from components.validate.resolver import LastBlessedOtherData
+from components.validate.schema import schema_of
+from components.validate.validation import DataValidation
 from models.features.vectors import features_with_vectors
 from pipeline import node_configs
 from pipeline.experiment import Experiment
@@ -41,6 +47,8 @@ from pipeline.nodes import (
     GATE,
     INGEST,
     LAST_BLESSED,
+    LAST_DATA,
+    PROFILE,
     PUSH,
     SCHEMA,
     STATISTICS,
@@ -82,16 +90,36 @@ def create_pipeline(
         custom_config=custom_config(node_configs.ingest_config(experiment)),
     ).with_id(INGEST)
     examples = ingest.outputs["examples"]
-    statistics = StatisticsGen(examples=examples, exclude_splits=["test"]).with_id(STATISTICS)
+    statistics = StatisticsGen(examples=examples, stats_options=_counted(experiment)).with_id(
+        STATISTICS
+    )
+    profile = ProfileExamples(
+        examples=examples, config=node_configs.profile_config(experiment).to_json()
+    ).with_id(PROFILE)
     schema_node = ExperimentSchema(config=node_configs.schema_config(experiment).to_json()).with_id(
         SCHEMA
     )
     schema = schema_node.outputs["schema"]
-    validation = ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema, exclude_splits=["test"]
+    last_data = None
+    # No resolver of ours runs on a cluster: drift is not measured there.
+    if metadata_path is not None and node_configs.measures_drift(experiment):
+        last_data = Resolver(
+            strategy_class=LastBlessedOtherData,
+            candidate=examples,
+            statistics=Channel(type=ExampleStatistics),
+            profile=Channel(type=File),
+            model_blessing=Channel(type=ModelBlessing),
+        ).with_id(LAST_DATA)
+    validation = DataValidation(
+        statistics=statistics.outputs["statistics"],
+        profile=profile.outputs["profile"],
+        config=node_configs.validation_config(experiment).to_json(),
+        previous_statistics=last_data.outputs["statistics"] if last_data else None,
+        previous_profile=last_data.outputs["profile"] if last_data else None,
     ).with_id(VALIDATION)
     gate = DataGate(
         examples=examples,
+        profile=profile.outputs["profile"],
         anomalies=validation.outputs["anomalies"],
         config=node_configs.gate_config(experiment).to_json(),
     ).with_id(GATE)
@@ -126,8 +154,8 @@ def create_pipeline(
             **read,
             custom_config={TUNE_KEY: node_configs.tune_config(experiment).to_json()},
         ).with_id(TUNE)
-    prepared = [ingest, statistics, schema_node, validation, gate, transform]
-    prepared += [node for node in (embeddings, tuner) if node]
+    prepared = [ingest, statistics, profile, schema_node, last_data, validation, gate, transform]
+    prepared = [node for node in (*prepared, embeddings, tuner) if node]
     judged: list[BaseNode] = []
     if experiment.task is not None and not only_tune:
         judged = _judged(experiment, read, examples, tuner, metadata_path, push_directory)
@@ -141,6 +169,12 @@ def create_pipeline(
         ),
         beam_pipeline_args=list(beam_args),
     )
+
+
+def _counted(experiment: Experiment) -> tfdv.StatsOptions:
+    """Every feature but ids and groups, of which each row has another one."""
+    names = {feature.name for feature in schema_of(node_configs.schema_config(experiment)).feature}
+    return tfdv.StatsOptions(feature_allowlist=sorted(names - {ID_FEATURE, GROUP_FEATURE}))
 
 
 def _judged(

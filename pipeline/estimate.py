@@ -21,7 +21,7 @@ from pipeline import costs
 from pipeline.calibrate import Calibration
 from pipeline.costs import Cost
 from pipeline.experiment import Experiment
-from pipeline.nodes import EMBED, EVALUATE, INGEST, STATISTICS, TRAIN, TRANSFORM
+from pipeline.nodes import EMBED, EVALUATE, INGEST, PROFILE, STATISTICS, TRAIN, TRANSFORM
 from pipeline.runs import RunRecord
 from pipeline.sample import DataSample
 
@@ -101,7 +101,8 @@ def units(experiment: Experiment, sample: DataSample) -> dict[str, Cost]:
         kept += learnt * sum(counted) / max(len(counted), 1)
     found = {
         INGEST: Cost(1.0, total, megabytes),
-        STATISTICS: Cost(1.0, learnt, megabytes * learnt / total),
+        STATISTICS: Cost(1.0, total, megabytes),
+        PROFILE: Cost(1.0, total, token=total * sum(tokens.values()) * per_train_row),
         TRANSFORM: Cost(1.0, learnt, token=learnt * sum(tokens.values()) * per_train_row),
         TRAIN: Cost(1.0, learnt, token=kept),
         EVALUATE: Cost(1.0, rows["test"]),

@@ -4,7 +4,6 @@ The file is checked as a whole before anything heavy is imported: every unknown 
 impossible combination is reported at once, with its line.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from pydantic import Field
 from components.ingest.options import AnyData, DataOptions, data_class
 from components.ingest.splits import SPLIT_CLASSES, SplitByHash, with_grouped_split
 from components.spec import GROUP_FEATURE, ID_FEATURE, ReleaseOptions
+from components.validate.options import ValidateOptions
 from models.features.vectors import features_with_vectors, reads_embedding_size
 from models.options import (
     LABEL,
@@ -49,6 +49,7 @@ class Experiment(Options):
         training: how it is trained.
         tune: how better network and training options are searched for, if they are.
         release: what it must show before it is pushed.
+        validation: (``validate`` in the file) what the data are held against, and what stops a run.
     """
 
     name: str
@@ -59,6 +60,11 @@ class Experiment(Options):
     training: TrainingOptions = TrainingOptions()
     tune: TuneOptions | None = None
     release: ReleaseOptions = ReleaseOptions()
+    validation: ValidateOptions = Field(ValidateOptions(), alias="validate")
+
+
+FIELDS = [field.alias or name for name, field in Experiment.model_fields.items()]
+"""What an experiment file may state."""
 
 
 class ExperimentError(ValueError):
@@ -116,7 +122,7 @@ def load_text(
     if mistakes:
         raise ExperimentError("\n".join(mistakes))
     assert experiment is not None
-    return with_absolute_paths(experiment, os.path.dirname(os.path.abspath(path)), origins)
+    return with_absolute_paths(experiment, path, origins)
 
 
 def _located(path: str, document: Document, origins: dict[Path, str], problem: Problem) -> str:
@@ -134,11 +140,9 @@ def _located(path: str, document: Document, origins: dict[Path, str], problem: P
 def _check(data: Any, problems: list[Problem], data_alone: bool) -> Experiment | None:
     if not isinstance(data, dict):
         came = "the file is empty" if data is None else f"a {type(data).__name__} came"
-        problems.append(
-            Problem((), f"{came}; an experiment has {', '.join(Experiment.model_fields)}")
-        )
+        problems.append(Problem((), f"{came}; an experiment has {', '.join(FIELDS)}"))
         return None
-    unknown_keys(data, Experiment.model_fields, (), problems)
+    unknown_keys(data, FIELDS, (), problems)
     for name, field in Experiment.model_fields.items():
         if field.is_required() and data.get(name) is None:
             problems.append(Problem((name,), "is missing; every experiment states it"))
@@ -162,6 +166,7 @@ def _check(data: Any, problems: list[Problem], data_alone: bool) -> Experiment |
         ("network", NetworkOptions),
         ("training", TrainingOptions),
         ("release", ReleaseOptions),
+        ("validate", ValidateOptions),
     ):
         value = data.get(name)
         parts[name] = check_options(options, {} if value is None else value, (name,), problems)

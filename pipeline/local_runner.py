@@ -24,8 +24,9 @@ from components.ingest.files import check_heads
 from components.ingest.summary import SUMMARY
 from components.train.run import VALUES
 from components.tune.results import SEARCH, SearchResult
+from components.validate.findings import UnfitData
 from components.validate.gate import REPORT
-from pipeline import dag, dead_runs, environment, runs
+from pipeline import contract, dag, dead_runs, environment, runs
 from pipeline.changes import remember_code
 from pipeline.experiment import Experiment, ExperimentError
 from pipeline.lineage import NodeRecord, run_nodes
@@ -89,10 +90,12 @@ def run(
     for node in observation.nodes:
         if node.state == "running":
             node.state = "interrupted"
-    complete = ("done", "cached")
-    dead_runs.forget_finished(
-        place, [node.node for node in observation.nodes if node.state in complete]
-    )
+    complete = [node.node for node in observation.nodes if node.state in ("done", "cached")]
+    dead_runs.forget_finished(place, complete)
+    if dag.GATE in complete and observation.run_id:
+        nodes = run_nodes(place.metadata, observation.run_id)
+        folder = _output(nodes, dag.VALIDATION, "contract")
+        observation.schema = contract.keep(experiment, folder) if folder else None
     return observation
 
 
@@ -119,7 +122,12 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
     record.coverage = read_coverage(record.artifacts.get(EMBEDDINGS_KEY))
     report = _output(nodes, dag.GATE, "report")
     if report:
-        record.warnings = json.loads(Path(report, REPORT).read_text(encoding="utf-8"))["warnings"]
+        content = json.loads(Path(report, REPORT).read_text(encoding="utf-8"))
+        record.warnings, record.findings = content["warnings"], content["findings"]
+    elif isinstance(observation.failure, UnfitData):
+        record.findings = [finding._asdict() for finding in observation.failure.findings]
+        record.refusals = observation.failure.messages
+    record.schema = observation.schema
     results = _output(nodes, dag.TUNE, "tuner_results")
     if results:
         record.artifacts["tuner_results"] = results
@@ -174,6 +182,7 @@ def main() -> None:
     if "://" not in experiment.data.path:
         check_heads(ingest_config(experiment))
     check_vectors(embeddings_config(experiment))
+    contract.read(experiment)
     place = workspace(DEFAULT_HOME, experiment.name)
     started: list[tuple[RunRecord, Path]] = []
 
@@ -202,6 +211,8 @@ def main() -> None:
             record.state = "interrupted" if stopped else "failed"
             record.message = str(observation.failure)
         runs.write(record, folder)
+    if record.schema:
+        print(record.schema)
     if record.state != "blessed":
         sys.exit(f"{experiment.name}: {record.state} {record.message or ''} (see `rondo runs`)")
     print(f"{experiment.name}: blessed; the model is in {record.model}")

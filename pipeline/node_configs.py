@@ -14,16 +14,19 @@ from components.spec import (
     EvaluateConfig,
     GateConfig,
     IngestConfig,
+    ProfileConfig,
     SchemaConfig,
     TrainConfig,
     TransformConfig,
     TuneConfig,
+    ValidationConfig,
 )
 from models.dotted import cell_module
 from models.features.strings import first_token
 from models.features.vectors import features_with_vectors, reads_embedding_size
 from models.options import FeatureOptions, slice_module
 from models.search_space import Dimension, space_of
+from pipeline import contract
 from pipeline.experiment import Experiment
 
 
@@ -50,9 +53,45 @@ def schema_config(experiment: Experiment) -> SchemaConfig:
     )
 
 
+def profile_config(experiment: Experiment) -> ProfileConfig:
+    """What is profiled of the examples."""
+    return ProfileConfig(
+        features=_without_vectors(experiment.features),
+        code=code_hash(profile_modules(experiment)),
+    )
+
+
+def validation_config(experiment: Experiment) -> ValidationConfig:
+    """What the data are held against.
+
+    Raises:
+        UserError: the schema file cannot be read, or does not agree with the experiment.
+    """
+    options = experiment.validation
+    return ValidationConfig(
+        form=schema_config(experiment),
+        categories=contract.categories(experiment),
+        compared=contract.compared(experiment),
+        contract=contract.stated(experiment),
+        drift=options.drift.threshold if measures_drift(experiment) else None,
+        skew=options.skew.threshold if options.skew.on != "off" else None,
+        code=code_hash(validation_modules(experiment)),
+    )
+
+
+def measures_drift(experiment: Experiment) -> bool:
+    """Whether the data are compared with those of the last blessed run; without a task none is."""
+    return experiment.task is not None and experiment.validation.drift.on != "off"
+
+
 def gate_config(experiment: Experiment) -> GateConfig:
     """What the data gate reads."""
-    return GateConfig(task=experiment.task, code=code_hash(gate_modules(experiment)))
+    return GateConfig(
+        features=_without_vectors(experiment.features),
+        task=experiment.task,
+        options=experiment.validation.model_copy(update={"schema_file": None}),
+        code=code_hash(gate_modules(experiment)),
+    )
 
 
 def transform_config(experiment: Experiment) -> TransformConfig:
@@ -154,12 +193,22 @@ def ingest_modules(experiment: Experiment) -> list[str]:
 
 def schema_modules(experiment: Experiment) -> list[str]:
     """Whose code derives the schema."""
-    return ["components.validate.schema"]
+    return ["components.validate.component"]
+
+
+def profile_modules(experiment: Experiment) -> list[str]:
+    """Whose code profiles the examples."""
+    return ["components.validate.profiling", *_slices(experiment)]
+
+
+def validation_modules(experiment: Experiment) -> list[str]:
+    """Whose code holds the data against the schema and other data."""
+    return ["components.validate.validation"]
 
 
 def gate_modules(experiment: Experiment) -> list[str]:
     """Whose code the data gate runs."""
-    return ["components.validate.gate", *_task(experiment)]
+    return ["components.validate.gate", *_slices(experiment)]
 
 
 def transform_modules(experiment: Experiment) -> list[str]:

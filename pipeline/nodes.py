@@ -15,8 +15,11 @@ from pipeline import node_configs
 from pipeline.experiment import Experiment
 
 INGEST, STATISTICS, SCHEMA, VALIDATION = "Ingest", "Statistics", "Schema", "Validation"
+PROFILE, LAST_DATA = "Profile", "LastData"
 GATE, TRANSFORM, TUNE, TRAIN = "DataGate", "Transform", "Tuner", "Trainer"
 EMBED, LAST_BLESSED, EVALUATE, PUSH = "Embeddings", "LastBlessed", "Evaluator", "Pusher"
+RESOLVERS = (LAST_BLESSED, LAST_DATA)
+"""Nodes that ask the metadata store in every run, and make nothing."""
 
 
 class Output(NamedTuple):
@@ -55,11 +58,30 @@ _TRANSFORMED = {
 _PREPARED = (
     Node(INGEST, {}, node_configs.ingest_config, node_configs.ingest_modules),
     Node(STATISTICS, {"examples": _EXAMPLES}),
+    Node(
+        PROFILE,
+        {"examples": _EXAMPLES},
+        node_configs.profile_config,
+        node_configs.profile_modules,
+    ),
     Node(SCHEMA, {}, node_configs.schema_config, node_configs.schema_modules),
-    Node(VALIDATION, {"statistics": Output(STATISTICS, "statistics"), "schema": _SCHEMA}),
+)
+_COUNTED = {
+    "statistics": Output(STATISTICS, "statistics"),
+    "profile": Output(PROFILE, "profile"),
+}
+_PREVIOUS = {
+    "previous_statistics": Output(LAST_DATA, "statistics"),
+    "previous_profile": Output(LAST_DATA, "profile"),
+}
+_GATED = (
     Node(
         GATE,
-        {"examples": _EXAMPLES, "anomalies": Output(VALIDATION, "anomalies")},
+        {
+            "examples": _EXAMPLES,
+            "profile": Output(PROFILE, "profile"),
+            "anomalies": Output(VALIDATION, "anomalies"),
+        },
         node_configs.gate_config,
         node_configs.gate_modules,
     ),
@@ -89,7 +111,19 @@ def nodes(experiment: Experiment, only_tune: bool = False) -> list[Node]:
         only_tune: whether the pipeline ends at the Tuner.
     """
     tune = experiment.tune is not None and (experiment.tune.in_run or only_tune)
+    measures_drift = node_configs.measures_drift(experiment)
     found = list(_PREPARED)
+    if measures_drift:
+        found.append(Node(LAST_DATA, {"candidate": _EXAMPLES}))
+    found.append(
+        Node(
+            VALIDATION,
+            _COUNTED | (_PREVIOUS if measures_drift else {}),
+            node_configs.validation_config,
+            node_configs.validation_modules,
+        )
+    )
+    found += _GATED
     read = dict(_TRANSFORMED)
     if features_with_vectors(experiment.features):
         found.append(_EMBEDDED)

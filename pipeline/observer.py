@@ -43,11 +43,13 @@ class Observation:
         run_id: TFX's id of the run, once a node was launched.
         nodes: in the order of launch.
         failure: the error that stopped the run.
+        schema: what became of the schema file, if anything did.
     """
 
     run_id: str | None = None
     nodes: list[NodeRun] = field(default_factory=list)
     failure: BaseException | None = None
+    schema: str | None = None
 
 
 @contextlib.contextmanager

@@ -13,16 +13,31 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from components.evaluate.choice import Blessing, last_blessed
 from components.fingerprint import code_of
 from components.spec import IngestConfig
+from components.validate.previous import Judged, Made, last_blessed_data
 from pipeline import runs
 from pipeline.changes import changes
 from pipeline.experiment import Experiment
-from pipeline.nodes import EVALUATE, LAST_BLESSED, TRAIN, Node, Output, nodes
+from pipeline.nodes import (
+    EVALUATE,
+    LAST_BLESSED,
+    LAST_DATA,
+    PROFILE,
+    STATISTICS,
+    TRAIN,
+    Node,
+    Output,
+    nodes,
+)
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.lineage import NodeRecord
 
 ENDED_WELL = ("COMPLETE", "CACHED")
+ASKS = {
+    LAST_BLESSED: "asks in every run which model was released last",
+    LAST_DATA: "asks in every run which data the last released model was of",
+}
 State = Literal["runs", "may run", "kept"]
 
 
@@ -68,9 +83,9 @@ class _Planner:
 
     def node(self, node: Node) -> NodePlan:
         """Plans a node, after those whose outputs it reads."""
-        if node.name == LAST_BLESSED:
-            self._resolve(node)
-            return NodePlan(node.name, "runs", ["asks in every run which model was released last"])
+        if node.name in ASKS:
+            (self._resolve if node.name == LAST_BLESSED else self._resolve_data)(node)
+            return NodePlan(node.name, "runs", [ASKS[node.name]])
         sources = [output.node for output in node.inputs.values()]
         running = [name for name in dict.fromkeys(sources) if name not in self._outputs]
         share = node.config(self._experiment) if node.config else None
@@ -111,6 +126,34 @@ class _Planner:
         if candidate.node in self._uncertain:
             self._uncertain.add(node.name)
 
+    def _resolve_data(self, node: Node) -> None:
+        """What ``LastBlessedOtherData`` will find."""
+        (candidate,) = node.inputs.values()
+        if candidate.node not in self._outputs:
+            return
+        made = [
+            [
+                Made(artifact.id, read.id)
+                for past in self._ended_well(name)
+                for read in past.inputs.get("examples", [])
+                for artifact in past.outputs.get(output, [])
+            ]
+            for name, output in ((STATISTICS, "statistics"), (PROFILE, "profile"))
+        ]
+        judged = [
+            Judged(blessing.id, read.id, blessing.properties.get("blessed") == 1)
+            for past in self._ended_well(EVALUATE)
+            for read in past.inputs.get("examples", [])
+            for blessing in past.outputs.get("blessing", [])
+        ]
+        found = last_blessed_data(judged, *made, self._outputs[candidate.node][candidate.name])
+        self._outputs[node.name] = {
+            "statistics": [found[0]] if found else [],
+            "profile": [found[1]] if found else [],
+        }
+        if candidate.node in self._uncertain:
+            self._uncertain.add(node.name)
+
     def _ended_well(self, name: str) -> list["NodeRecord"]:
         return [past for past in self._past.get(name, []) if past.state in ENDED_WELL]
 
@@ -141,15 +184,15 @@ class _Planner:
                 code = code_of(node.modules(self._experiment)) if node.modules else None
                 said += changes(_share(last.properties), json.loads(text), code, self._place)
             taken = _ids(last.inputs)
-            said += [
+            said += dict.fromkeys(
                 _other_input(output, self._given(output))
                 for name, output in node.inputs.items()
                 if output.node in self._outputs and taken.get(name, []) != self._given(output)
-            ]
+            )
             if not running and not said:
                 said += [f"{path} is gone" for path in _gone(last)]
         # The resolver waits for the candidate only, which is named itself.
-        waited = [name for name in running if name != LAST_BLESSED]
+        waited = [name for name in running if name not in ASKS]
         if waited and ended_well:
             said.append(f"{', '.join(waited)} will run")
         return said
@@ -178,6 +221,12 @@ def _gone(past: "NodeRecord") -> list[str]:
 
 
 def _other_input(output: Output, given: list[int]) -> str:
+    if output.node == LAST_DATA:
+        return (
+            "a model of other data was released since, which drift is measured against"
+            if given
+            else "no released model of other data is left that drift is measured against"
+        )
     if output.node == LAST_BLESSED:
         return (
             "another model was released since, which it is compared with"

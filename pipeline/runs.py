@@ -42,7 +42,10 @@ class RunRecord:
         search: what came of the Tuner, see ``components.tune.results``.
         rows: what ingest counted: ``read``, ``rows`` by split, ``skipped`` by reason, ``bad`` and,
             where they are kept, the ``quarantine`` file.
-        warnings: what the data gate warned of.
+        warnings: what the data gate warned of in sentences.
+        findings: what it found beside that, see ``components.validate.findings``.
+        refusals: why it stopped the run beside the findings, a sentence each.
+        schema: what became of the schema file, if anything did.
         model: folder of the model that is served now, if one was ever pushed.
         artifacts: folders by what they hold: ``examples``, ``transform_graph``, ``model_run``, and
             ``embeddings`` where a feature has pretrained vectors.
@@ -72,6 +75,9 @@ class RunRecord:
     search: dict[str, Any] | None = None
     rows: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    schema: str | None = None
     model: str | None = None
     artifacts: dict[str, str] = field(default_factory=dict)
     message: str | None = None

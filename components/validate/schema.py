@@ -1,14 +1,8 @@
 """The schema, derived from the experiment: types, shapes and presence of every raw feature."""
 
 import math
-import os
 
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
-from tfx.dsl.component.experimental.decorators import component
-from tfx.dsl.io import fileio
-from tfx.types.standard_artifacts import Schema
 
 from components.spec import GROUP_FEATURE, ID_FEATURE, SchemaConfig
 from models.raw import Raw, partition_names
@@ -62,12 +56,3 @@ def _set_shape(shape: schema_pb2.FixedShape, form: Raw) -> None:
     shape.SetInParent()
     for size in form.inner:
         shape.dim.add(size=size)
-
-
-@component
-def ExperimentSchema(schema: OutputArtifact[Schema], config: Parameter[str]):
-    """Writes the experiment's schema; ``config`` is a ``SchemaConfig`` as JSON."""
-    content = text_format.MessageToString(schema_of(SchemaConfig.model_validate_json(config)))
-    fileio.makedirs(schema.uri)
-    with fileio.open(os.path.join(schema.uri, "schema.pbtxt"), "w") as file:
-        file.write(content)

@@ -37,12 +37,15 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     from components.embeddings.files import check_vectors
     from components.ingest.files import HEAD_ROWS, check_heads
     from models.features.vectors import features_with_vectors
+    from pipeline import contract
     from pipeline.experiment import load
     from pipeline.node_configs import embeddings_config, ingest_config
     from pipeline.sample import read_sample
 
     add_import_folders(file)
     experiment = load(file, overrides, data_alone=True)
+    if contract.read(experiment) is not None:
+        click.echo(f"{contract.path_of(experiment)}: agrees with the experiment")
     sizes = check_vectors(embeddings_config(experiment))
     for name, vectors in features_with_vectors(experiment.features).items():
         found = f"{sizes[name]} numbers a word" if name in sizes else "not read here"
@@ -135,7 +138,7 @@ def _predict(
 
 def _show_estimate(found: "Estimate", experiment: "Experiment") -> None:
     from pipeline.cli.display import gigabytes, minutes
-    from pipeline.nodes import LAST_BLESSED, TRAIN, nodes
+    from pipeline.nodes import RESOLVERS, TRAIN, nodes
 
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     click.echo("predicted on this machine, if every node runs:")
@@ -152,7 +155,7 @@ def _show_estimate(found: "Estimate", experiment: "Experiment") -> None:
     untold = [
         node.name
         for node in nodes(experiment)
-        if node.name not in found.nodes and node.name != LAST_BLESSED
+        if node.name not in found.nodes and node.name not in RESOLVERS
     ]
     if untold:
         click.echo(f"  not predicted: {', '.join(untold)}")

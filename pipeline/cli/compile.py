@@ -59,11 +59,13 @@ def command(
     Exits with 2 if the file cannot be used or the pipeline could not work on a cluster.
     """
     from components.errors import UserError
-    from pipeline import cluster
+    from pipeline import cluster, contract
     from pipeline.experiment import load
+    from pipeline.node_configs import measures_drift
 
     add_import_folders(file)
     experiment = load(file, overrides)
+    contract.read(experiment)
     if output.suffix not in ENDINGS:
         raise UserError(f"{output}: Kubeflow takes a .yaml file; name it so")
     if not output.parent.is_dir():
@@ -82,6 +84,11 @@ def command(
     click.echo(f"image:  {target.image} (the cluster pulls it; `make image` builds it)")
     click.echo(f"nodes:  {target.root}")
     click.echo(f"models: {target.pushed}")
+    if measures_drift(experiment):
+        click.echo(
+            "note: drift is not measured there: no component of Kubeflow's finds the data of the "
+            "last blessed run (validate.drift)"
+        )
     for module in cluster.foreign_modules(experiment):
         click.echo(f"note: the image must hold your module {module} too (see docs/kubeflow.md)")
     click.echo(f"next: kfp run create -e {experiment.name} -f {output} (see docs/kubeflow.md)")

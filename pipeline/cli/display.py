@@ -15,8 +15,10 @@ from components.ingest.splits import SPLITS
 from components.progress import Covered, EpochEnd, StepEnd, TrialsChanged, VectorsRead, logger
 from components.tune.results import SearchResult
 from pipeline.cli.common import serve_command
+from pipeline.cli.findings import show_findings
 from pipeline.cli.trials import progress_line, show_search, trial_line, trials_table
 from pipeline.estimate import MEMORY, compared, of_record
+from pipeline.nodes import GATE, RESOLVERS
 from pipeline.observer import NodeRun
 from pipeline.runs import RunRecord
 
@@ -30,8 +32,11 @@ MARKS = {
     "interrupted": "[yellow]■[/]",
 }
 PLANNED = {"runs": "[green]runs[/]", "may run": "[yellow]may run[/]", "kept": "[dim]from before[/]"}
-UNTOLD = ("LastBlessed",)
-"""Nodes that run every time, of which it says nothing."""
+
+REMEDY = (
+    "for what the table above marks ✗ (correct the data; widen the schema to them with `rondo "
+    "schema FILE --update`; or say in the experiment's validate: what only warns)"
+)
 
 
 class RunDisplay(logging.Handler):
@@ -83,7 +88,7 @@ class RunDisplay(logging.Handler):
             return
         took = "unchanged" if node.state == "cached" else f"{node.seconds:.1f} s"
         why = ""
-        if node.state != "cached" and node.node not in UNTOLD:
+        if node.state != "cached" and node.node not in RESOLVERS:
             why = "; ".join(self._reasons.get(node.node, ()))
         line = f" {MARKS[node.state]} {node.node:<12} [dim]{took:<9}  {escape(why)}"
         self._console.print(f"{line.rstrip()}[/]", soft_wrap=True)
@@ -130,7 +135,7 @@ def show_plan(plan: "Sequence[NodePlan]") -> None:
         table.add_row(node.node, PLANNED[node.state], escape("\n".join(node.reasons)))
     console = Console(highlight=False, emoji=False)
     console.print(table)
-    if not any(node.state != "kept" and node.node not in UNTOLD for node in plan):
+    if not any(node.state != "kept" and node.node not in RESOLVERS for node in plan):
         console.print("every node is up to date: a run would run none")
 
 
@@ -176,6 +181,7 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     """The end of a run: metrics, the verdict, where things are, what to do next."""
     for warning in record.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
+    show_findings(console, record.findings)
     if record.search:
         show_search(console, SearchResult.from_dict(record.search))
     for line in _rows_lines(record.rows):
@@ -189,7 +195,7 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
             mark = MARKS["done"] if rule["passed"] else MARKS["failed"]
             console.print(f" {mark} release.{escape(rule['rule'])}: {escape(rule['says'])}")
     changed = [node for node in record.nodes if node["state"] not in ("cached",)]
-    ran = [node["node"] for node in changed if node["node"] != "LastBlessed"]
+    ran = [node["node"] for node in changed if node["node"] not in RESOLVERS]
     if record.state == "blessed":
         pushed = "released" if "Pusher" in ran else "released before, nothing to push"
         if record.restored:
@@ -205,7 +211,11 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     elif record.state == "failed":
         failed = next((node["node"] for node in record.nodes if node["state"] == "failed"), None)
         console.print(f"[bold red]{failed or 'the run'} stopped[/]")
-        console.print(escape(record.message or ""), soft_wrap=True)
+        # What the table above shows is not said twice.
+        said = record.message or ""
+        if failed == GATE and record.findings:
+            said = "\n".join(record.refusals)
+        console.print(escape(said or REMEDY), soft_wrap=True)
         console.print("the same command goes on here once the cause is mended")
     elif record.state == "interrupted":
         console.print("[bold yellow]interrupted[/]: the same command goes on at the node it was in")
@@ -213,6 +223,8 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
         console.print("[bold green]prepared[/]: read, validated and transformed; no task is stated")
     if not ran and record.state in ("blessed", "refused", "tuned", "prepared"):
         console.print("every node was up to date: none ran")
+    if record.schema:
+        console.print(f"schema {escape(record.schema)}", soft_wrap=True)
     if record.parameters:
         console.print(f"size   {parameters(record)} parameters")
     if record.model:

@@ -8,6 +8,7 @@ COMMANDS = {
     "init": "write a commented experiment file and a sample of data",
     "check": "check an experiment file and its data; predict a run's minutes and memory",
     "describe": "show the network: shapes, parameters, flops, memory; draw it over its first steps",
+    "schema": "show what the data are held against; write and widen the file that says so",
     "run": "run the pipeline; unchanged nodes are taken from earlier runs",
     "tune": "search for better network and training options, trials in parallel",
     "runs": "list runs: state, quality, time",

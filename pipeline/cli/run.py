@@ -169,11 +169,12 @@ def run_experiment(
 
 
 def _loaded(file: str, overrides: tuple[str, ...], data_alone: bool = True) -> "Experiment":
-    """The experiment, checked against the heads of its data and its vectors; with a task, unless
-    the data alone will do.
+    """The experiment, checked against the heads of its data, its vectors and its schema file; with
+    a task, unless the data alone will do.
     """
     from components.embeddings.files import check_vectors
     from components.ingest.files import check_heads
+    from pipeline import contract
     from pipeline.experiment import load
     from pipeline.node_configs import embeddings_config, ingest_config
 
@@ -182,6 +183,7 @@ def _loaded(file: str, overrides: tuple[str, ...], data_alone: bool = True) -> "
     if "://" not in experiment.data.path:
         check_heads(ingest_config(experiment))
     check_vectors(embeddings_config(experiment))
+    contract.read(experiment)
     return experiment
 
 

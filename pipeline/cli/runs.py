@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.common import home_option, plain_errors
+from pipeline.nodes import RESOLVERS
 
 if TYPE_CHECKING:
     from pipeline.runs import RunRecord
@@ -58,8 +59,8 @@ def command(name: str | None, home: str) -> None:
     for record in records:
         metrics = (record.verdict or {}).get("metrics", {})
         shown = [name for name in metrics if f"{name}_baseline" in metrics]
-        ran = sum(node["state"] == "done" for node in record.nodes) - any(
-            node["node"] == "LastBlessed" for node in record.nodes
+        ran = sum(
+            node["state"] == "done" and node["node"] not in RESOLVERS for node in record.nodes
         )
         predicted = predicted_seconds(record)
         table.add_row(

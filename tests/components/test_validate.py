@@ -1,22 +1,20 @@
-"""The data gate's judgement, and the schema that an experiment states."""
+"""The data gate's judgement of splits and labels, and the schema that an experiment states."""
 
 from collections.abc import Mapping
 
 import pytest
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.errors import DataError
 from components.ingest.splits import SPLITS
-from components.spec import GROUP_FEATURE, ID_FEATURE, GateConfig, SchemaConfig
-from components.validate.gate import check
+from components.spec import GROUP_FEATURE, ID_FEATURE, SchemaConfig
+from components.validate.checks import label_messages
 from components.validate.schema import schema_of
 from models.options import LabelCount
 from models.raw import Raw
 from models.tasks.classify import Options as Classify
 
 Counts = Mapping[str, Mapping[str, LabelCount]]
-CONFIG = GateConfig(task=Classify(kind="classify", label="mood"), code="")
-SEVERITY = anomalies_pb2.AnomalyInfo
+TASK = Classify(kind="classify", label="mood")
 
 
 def counts(**splits: dict[str, int]) -> Counts:
@@ -31,29 +29,30 @@ def counts(**splits: dict[str, int]) -> Counts:
     }
 
 
-def checked(labels: Counts, found: Mapping[str, anomalies_pb2.Anomalies]) -> list[str]:
-    """The gate's warnings on rows with one label each."""
+def judged(labels: Counts) -> tuple[list[str], list[str]]:
+    """The gate's errors and warnings on rows with one label each."""
     rows = {split: sum(count.times for count in by.values()) for split, by in labels.items()}
-    return check(CONFIG, rows, labels, found)
+    return label_messages(TASK, rows, labels)
 
 
-def anomaly(severity: int, description: str = "too odd") -> anomalies_pb2.AnomalyInfo:
-    return anomalies_pb2.AnomalyInfo(description=description, severity=severity)
+def checked(labels: Counts) -> list[str]:
+    errors, warnings = judged(labels)
+    assert not errors
+    return warnings
 
 
-def anomalies(**features: anomalies_pb2.AnomalyInfo) -> anomalies_pb2.Anomalies:
-    return anomalies_pb2.Anomalies(anomaly_info=features)
-
-
-def refusal(labels: Counts, found: Mapping[str, anomalies_pb2.Anomalies] | None = None) -> str:
-    with pytest.raises(DataError) as raised:
-        checked(labels, found or {})
-    return str(raised.value)
+def refusal(labels: Counts) -> str:
+    errors, _ = judged(labels)
+    assert errors
+    return "\n".join(errors)
 
 
 def test_good_data_passes_without_a_word() -> None:
-    assert checked(counts(), {}) == []
-    assert checked(counts(), {split: anomalies() for split in SPLITS}) == []
+    assert checked(counts()) == []
+
+
+def test_without_a_task_no_labels_are_judged() -> None:
+    assert label_messages(None, dict.fromkeys(SPLITS, 1), {}) == ([], [])
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -101,54 +100,17 @@ def test_a_label_that_training_never_sees_is_refused_where_it_stands() -> None:
     ("split", "says"), [("validate", "it is not validated"), ("test", "its quality is not judged")]
 )
 def test_a_label_that_is_not_judged_is_a_warning(split: str, says: str) -> None:
-    assert checked(counts(**{split: {"glad": 10, "bored": 1}}), {}) == [
+    assert checked(counts(**{split: {"glad": 10, "bored": 1}})) == [
         f"label 'sad' has no row in the {split} split: {says}"
     ]
 
 
 def test_everything_that_stops_the_run_is_named_at_once() -> None:
-    labels = counts(
-        train={"glad": 10, "sad": 10, "bored": 10, "gald": 1}, test={"calm": 3, "sad": 10}
+    said = refusal(
+        counts(train={"glad": 10, "sad": 10, "bored": 10, "gald": 1}, test={"calm": 3, "sad": 10})
     )
-    said = refusal(labels, {"train": anomalies(text=anomaly(SEVERITY.ERROR))})
-    assert len(said.splitlines()) == 3
-    for part in ("'gald'", "'calm'", "train split, feature 'text': too odd"):
-        assert part in said
-
-
-def test_a_severe_anomaly_stops_the_run() -> None:
-    found = {"validate": anomalies(text=anomaly(SEVERITY.ERROR, "Column dropped"))}
-    assert refusal(counts(), found) == "validate split, feature 'text': Column dropped"
-
-
-@pytest.mark.parametrize("severity", [SEVERITY.WARNING, SEVERITY.UNKNOWN])
-def test_a_mild_anomaly_is_a_warning(severity: int) -> None:
-    found = {"test": anomalies(text=anomaly(severity))}
-    assert checked(counts(), found) == ["test split, feature 'text': too odd"]
-
-
-def test_warnings_come_by_feature_after_those_of_the_labels() -> None:
-    found = {
-        "train": anomalies(b=anomaly(SEVERITY.WARNING), a=anomaly(SEVERITY.WARNING)),
-        "test": anomalies(a=anomaly(SEVERITY.WARNING)),
-    }
-    assert checked(counts(test={"glad": 5, "bored": 5}), found) == [
-        "label 'sad' has no row in the test split: its quality is not judged",
-        "train split, feature 'a': too odd",
-        "train split, feature 'b': too odd",
-        "test split, feature 'a': too odd",
-    ]
-
-
-def test_a_refusal_names_no_mere_warning() -> None:
-    found = {"train": anomalies(a=anomaly(SEVERITY.WARNING), b=anomaly(SEVERITY.ERROR, "broken"))}
-    assert refusal(counts(), found) == "train split, feature 'b': broken"
-
-
-def test_anomalies_are_named_beside_an_empty_split() -> None:
-    said = refusal(counts(test={}), {"train": anomalies(text=anomaly(SEVERITY.ERROR))})
-    assert "the test split has no rows" in said
-    assert "feature 'text': too odd" in said
+    assert len(said.splitlines()) == 2
+    assert "'gald'" in said and "'calm'" in said
 
 
 def schema(grouped: bool = False) -> dict[str, schema_pb2.Feature]:

@@ -11,7 +11,7 @@ from pipeline import calibrate
 from pipeline.calibrate import CalibrationError, Task
 from pipeline.cli.main import main
 from pipeline.estimate import KEPT, Estimate
-from pipeline.nodes import nodes
+from pipeline.nodes import RESOLVERS, nodes
 
 
 def test_network_that_cannot_be_timed_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +55,7 @@ def test_check_times_the_network_that_the_run_trains(
     assert timed[0].parameters == network.count_params()
     assert timed[0].step > 0 and timed[0].validate_row > 0 and timed[0].judged_row > 0
     kept = Estimate(**json.loads((tmp_path / "order" / KEPT).read_text()))
-    ran = {name for name in first_run.states() if name != "LastBlessed"}
+    ran = {name for name in first_run.states() if name not in RESOLVERS}
     assert set(kept.nodes) <= {node.name for node in nodes(first_run.experiment)}
     assert ran <= set(kept.nodes) and kept.epochs == first_run.experiment.training.epochs
     assert f"{'all':<12} about" in done.stdout and "12 epochs at most" in done.stdout

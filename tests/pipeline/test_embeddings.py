@@ -154,7 +154,7 @@ def test_training_the_vectors_runs_the_trainer_and_what_follows(case: Case) -> N
     ran = run_file(case.file, case.home, trained)
     assert ran.failure is None
     again = {name for name, state in ran.states().items() if state == "done"}
-    assert again == {"Trainer", "LastBlessed", "Evaluator", "Pusher"}
+    assert again == {"LastData", "Trainer", "LastBlessed", "Evaluator", "Pusher"}
     assert ran.record.parameters["frozen"] == 0
     assert sum(ran.record.parameters.values()) == sum(case.ran.record.parameters.values())
     matrix, before = exported_matrix(ran), exported_matrix(case.ran)
@@ -184,7 +184,7 @@ def test_kubeflow_gets_the_node(case: Case) -> None:
     target = cluster.target(experiment, str(case.home), local_paths=True)
     spec, _ = kubeflow_spec.read(kubeflow_runner.compiled(experiment, target))
     tasks = spec.root.dag.tasks
-    assert set(tasks) == {node.name for node in nodes.nodes(experiment)}
+    assert set(tasks) == {node.name for node in nodes.nodes(experiment)} - {nodes.LAST_DATA}
     given = tasks[nodes.TRAIN].inputs.artifacts["embeddings"].task_output_artifact
     assert given.producer_task == nodes.EMBED
     read = {

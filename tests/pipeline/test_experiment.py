@@ -137,7 +137,7 @@ def test_a_single_pooling_may_stand_without_brackets(read: Callable) -> None:
     assert read(MINIMAL + "network: {pooling: max}\n").network.pooling == ("max",)
 
 
-EXPECTED = "name, data, features, task, network, training, tune, release"
+EXPECTED = "name, data, features, task, network, training, tune, release, validate"
 NETWORK = (
     "cell, units, layers, bidirectional, "
     "timescale, heads, recurrent_dropout, residual, layer_norm, layer_dropout, convolution, "

@@ -16,7 +16,7 @@ from pipeline.changes import changes, remember_code
 from pipeline.corpora.word_order import json_lines
 from pipeline.experiment import load
 from pipeline.node_configs import transform_config, transform_modules
-from pipeline.nodes import nodes
+from pipeline.nodes import RESOLVERS, nodes
 from pipeline.plan import NodePlan, plan
 from pipeline.workspace import workspace
 
@@ -32,7 +32,9 @@ training: {batch_size: 64, epochs: 1}
 release: {thresholds: {accuracy: 0.2}, beat_baseline: false, keep_quality: false}
 """
 FROM_TRAINER = {"Trainer", "Evaluator", "Pusher"}
-ALL = {"Ingest", "Statistics", "Schema", "Validation", "DataGate", "Transform", *FROM_TRAINER}
+BEFORE_TRANSFORM = {"Ingest", "Statistics", "Profile", "Schema", "Validation", "DataGate"}
+FROM_THE_PAST = {"baseline_model", "previous_statistics", "previous_profile"}
+ALL = {*BEFORE_TRANSFORM, "Transform", *FROM_TRAINER}
 
 
 def forget() -> None:
@@ -76,7 +78,7 @@ def test_before_the_first_run_every_node_runs_for_the_first_time(
     file: Path, tmp_path: Path
 ) -> None:
     found = planned(file, tmp_path / "home")
-    assert {node.node for node in found} == {*ALL, "LastBlessed"}
+    assert {node.node for node in found} == {*ALL, *RESOLVERS}
     assert all(node.state == "runs" for node in found)
     assert {reason for node in found for reason in node.reasons if node.node in ALL} == {
         "first time"
@@ -95,7 +97,7 @@ def test_changes_are_named(file: Path, tmp_path: Path) -> None:
         shares = [json.loads(node.config(each).to_json()) for each in (before, now)]
         return changes(shares[0], shares[1], fingerprint.code_of(node.modules(now)), place)
 
-    assert [said(node.name) for node in nodes(before) if node.config] == [[]] * 6
+    assert [said(node.name) for node in nodes(before) if node.config] == [[]] * 8
     more = ("training.epochs=3", "features.more={kind: numeric}")
     fields = ["features.more added", "training.epochs 1 -> 3"]
     assert said("Trainer", *more)[:2] == fields
@@ -199,6 +201,13 @@ STEPS = [
         "release.thresholds.accuracy 0.2 -> 0.1",
     ),
     Step(
+        _nothing,
+        (*EPOCHS, "validate.empty=stop"),
+        {"DataGate"},
+        "DataGate",
+        "validate.empty.on warn -> stop",
+    ),
+    Step(
         _other_code,
         (),
         {"Transform", *FROM_TRAINER},
@@ -220,11 +229,11 @@ def test_what_is_said_is_what_happens(file: Path, tmp_path: Path) -> None:
         where = f"step {number} ({step.change.__name__}, {step.overrides}): {said}"
         assert "may run" not in {node.state for node in said}, where
         states = ran.states()
-        runs = {name for name, state in states.items() if state != "cached"} - {"LastBlessed"}
+        runs = {name for name, state in states.items() if state != "cached"} - {*RESOLVERS}
         assert runs == step.runs, f"{where}\nbut {states}"
         # A node that fails keeps those behind it from starting.
         assert {node.node for node in said if node.state == "runs" and node.node in states} - {
-            "LastBlessed"
+            *RESOLVERS
         } == runs, f"{where}\nbut {states}"
         assert any(step.reason in line for line in reasons(said, step.node) or [""]), where
         assert (ran.failure is None) == ("failed" not in states.values())
@@ -240,12 +249,12 @@ def _check_inputs(ran: Ran) -> None:
     assert {node.name for node in table} == set(seen)
     for node in table:
         given = {name: [one.id for one in found] for name, found in seen[node.name].inputs.items()}
-        if node.name == "LastBlessed":
+        if node.name in RESOLVERS:
             # TFX does not record what a resolver was given.
             continue
         for name, output in node.inputs.items():
             expected = [one.id for one in seen[output.node].outputs.get(output.name, [])]
             # What a resolver finds, another node wrote.
-            if output.node != "LastBlessed":
+            if output.node not in RESOLVERS:
                 assert expected and given.pop(name) == expected, (node.name, name)
-        assert set(given) <= {"baseline_model"}, node.name
+        assert set(given) <= FROM_THE_PAST, node.name

@@ -8,11 +8,12 @@ import pytest
 from support import EXPERIMENT, ROWS, Ran, run_file, write_experiment
 
 from pipeline.corpora.word_order import json_lines, rows
-from pipeline.lineage import run_nodes
+from pipeline.lineage import ArtifactRecord, run_nodes
+from pipeline.nodes import RESOLVERS
 
 pytestmark = pytest.mark.slow
 
-UPSTREAM = {"Ingest", "Statistics", "Schema", "Validation", "DataGate", "Transform"}
+UPSTREAM = {"Ingest", "Statistics", "Profile", "Schema", "Validation", "DataGate", "Transform"}
 
 
 def test_lstm_learns_word_order_and_is_released(first_run: Ran) -> None:
@@ -31,30 +32,36 @@ def test_unchanged_second_run_runs_no_node_and_pushes_nothing(
 ) -> None:
     again = run_file(experiment_file, home)
     states = again.states()
-    assert states.pop("LastBlessed") == "done"  # a query of the metadata, never cached
+    # Queries of the metadata, never cached.
+    assert {states.pop(name) for name in RESOLVERS} == {"done"}
     assert set(states.values()) == {"cached"}
     assert again.record.verdict == first_run.record.verdict
     assert len(list(again.place.pushed.iterdir())) == 1
 
 
-def test_only_the_evaluator_reads_the_test_split(first_run: Ran) -> None:
+def test_only_validation_and_the_evaluator_read_the_test_split(first_run: Ran) -> None:
     nodes = run_nodes(first_run.place.metadata, first_run.run_id)
     (examples,) = nodes["Ingest"].outputs["examples"]
-    readers = {
-        name
-        for name, node in nodes.items()
-        if any(artifact.id == examples.id for found in node.inputs.values() for artifact in found)
-    }
-    assert readers == {"Statistics", "DataGate", "Transform", "Evaluator"}
+    (statistics,) = nodes["Statistics"].outputs["statistics"]
+    (profile,) = nodes["Profile"].outputs["profile"]
+
+    def readers(read: ArtifactRecord) -> set[str]:
+        return {
+            name
+            for name, node in nodes.items()
+            if any(artifact.id == read.id for found in node.inputs.values() for artifact in found)
+        }
+
+    assert readers(examples) == {"Statistics", "Profile", "DataGate", "Transform", "Evaluator"}
+    # What is counted of the test split stops the run, or does not, and goes nowhere else.
+    assert readers(statistics) == {"Validation"}
+    assert readers(profile) == {"Validation", "DataGate"}
     assert json.loads(nodes["Evaluator"].properties["example_splits"]) == ["test"]
-    assert json.loads(nodes["Statistics"].properties["exclude_splits"]) == ["test"]
     splits = json.loads(nodes["Transform"].properties["splits_config"])
     assert splits == {"analyze": ["train"], "transform": ["train", "validate"]}
-    # What they wrote holds nothing of it either; the data gate reads ingest's counts alone.
-    for node, output in (("Statistics", "statistics"), ("Transform", "transformed_examples")):
-        (written,) = nodes[node].outputs[output]
-        found = {path.name for path in Path(written.uri).glob("Split-*")}
-        assert found == {"Split-train", "Split-validate"}
+    (written,) = nodes["Transform"].outputs["transformed_examples"]
+    found = {path.name for path in Path(written.uri).glob("Split-*")}
+    assert found == {"Split-train", "Split-validate"}
     (trained_on,) = nodes["Trainer"].inputs["examples"]
     assert trained_on.id == nodes["Transform"].outputs["transformed_examples"][0].id
 
