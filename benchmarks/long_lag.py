@@ -65,7 +65,7 @@ class Screen:
     """Lines of progress, and the table at the end."""
 
     def __init__(self) -> None:
-        self.console = Console()
+        self.console = Console(emoji=False)
         self._said: dict[str, float] = {}
 
     def report(self, case: Case, progress: Progress) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.errors import DataError, UserError
+from components.ingest.parts import read_here
 from components.truncation import is_lengths_asset
 from models import unrolled
 from models.describe import CountedCall, LayerNumbers, counted_calls, layer_numbers, optimizer_bytes
@@ -153,7 +154,7 @@ def describe(experiment: Experiment, home: str) -> Description:
     # The CPU's graph is counted, see models.flops; too late where TensorFlow has begun to compute.
     with contextlib.suppress(RuntimeError):
         tf.config.set_visible_devices([], "GPU")
-    if "://" in experiment.data.path:
+    if not read_here(experiment.data):
         raise UserError(
             f"{experiment.data.path}: data that are elsewhere are not read here, and lengths come "
             "from the data (name some rows that are here: --set data.path=FILE)"

@@ -21,8 +21,10 @@ from components.embeddings.spec import EMBEDDINGS_KEY
 from components.errors import UserError
 from components.evaluate.gate import RELEASE
 from components.ingest.files import check_heads
+from components.ingest.parts import read_here
 from components.ingest.summary import SUMMARY
 from components.train.run import VALUES
+from components.truncation import read_truncation
 from components.tune.results import SEARCH, SearchResult
 from components.validate.findings import UnfitData
 from components.validate.gate import REPORT
@@ -99,8 +101,11 @@ def run(
     return observation
 
 
-def complete_record(record: RunRecord, place: Workspace, observation: Observation) -> None:
-    """Fills in what the run's nodes wrote: verdict, warnings, folders, the served model.
+def complete_record(
+    record: RunRecord, place: Workspace, observation: Observation, experiment: Experiment
+) -> None:
+    """Fills in what the nodes of an experiment's run wrote: verdict, warnings, folders, the served
+    model.
 
     The state of a run that nothing stopped is the verdict's.
     """
@@ -115,6 +120,10 @@ def complete_record(record: RunRecord, place: Workspace, observation: Observatio
         if uri:
             record.artifacts[key] = uri
     record.rows = _rows(record.artifacts.get("examples"))
+    graph = record.artifacts.get("transform_graph")
+    if graph:
+        found = read_truncation(graph, experiment.features)
+        record.truncated = {name: str(cut) for name, cut in found.items() if cut.rows_cut}
     trained = record.artifacts.get("model_run")
     if trained:
         values = json.loads(Path(trained, VALUES).read_text(encoding="utf-8"))
@@ -179,7 +188,7 @@ def main() -> None:
         SystemExit: a node failed, or the model was refused; says why.
     """
     file, experiment = environment.named_experiment()
-    if "://" not in experiment.data.path:
+    if read_here(experiment.data):
         check_heads(ingest_config(experiment))
     check_vectors(embeddings_config(experiment))
     contract.read(experiment)
@@ -205,7 +214,7 @@ def main() -> None:
         record.seconds = round(time.perf_counter() - clock, 1)
         record.memory = runs.peak_memory()
         runs.keep_nodes(record, observation.nodes)
-        complete_record(record, place, observation)
+        complete_record(record, place, observation, experiment)
         if observation.failure is not None:
             stopped = isinstance(observation.failure, Interrupted)
             record.state = "interrupted" if stopped else "failed"

@@ -42,6 +42,7 @@ class RunRecord:
         search: what came of the Tuner, see ``components.tune.results``.
         rows: what ingest counted: ``read``, ``rows`` by split, ``skipped`` by reason, ``bad`` and,
             where they are kept, the ``quarantine`` file.
+        truncated: by feature, what ``max_length`` cuts of it in the train split, in words.
         warnings: what the data gate warned of in sentences.
         findings: what it found beside that, see ``components.validate.findings``.
         refusals: why it stopped the run beside the findings, a sentence each.
@@ -74,6 +75,7 @@ class RunRecord:
     verdict: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
     rows: dict[str, Any] = field(default_factory=dict)
+    truncated: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)

@@ -54,7 +54,7 @@ def run_file(
     record, folder = runs.start(place, experiment, str(file), overrides)
     seen = local_runner.run(experiment, place, lambda node: None, orchestrator, only_tune)
     runs.keep_nodes(record, seen.nodes)
-    local_runner.complete_record(record, place, seen)
+    local_runner.complete_record(record, place, seen, experiment)
     runs.write(record, folder)
     return Ran(experiment, place, record, seen.run_id or "", seen.failure)
 

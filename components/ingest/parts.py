@@ -29,6 +29,11 @@ def has_parts(data: DataOptions) -> bool:
     return hasattr(reader(data.format), "parts")
 
 
+def read_here(data: DataOptions) -> bool:
+    """Whether the rows can be read from this machine without Beam: files of it, or a table."""
+    return "://" not in data.path or has_parts(data)
+
+
 def companions(path: str, data: DataOptions) -> list[str]:
     """Other local files that a file's rows depend on."""
     module = reader(data.format)

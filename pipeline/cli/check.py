@@ -36,6 +36,7 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     """
     from components.embeddings.files import check_vectors
     from components.ingest.files import HEAD_ROWS, check_heads
+    from components.ingest.parts import read_here
     from models.features.vectors import features_with_vectors
     from pipeline import contract
     from pipeline.experiment import load
@@ -50,7 +51,7 @@ def command(file: str, overrides: tuple[str, ...], home: str, quick: bool) -> No
     for name, vectors in features_with_vectors(experiment.features).items():
         found = f"{sizes[name]} numbers a word" if name in sizes else "not read here"
         click.echo(f"{vectors.file}: {found} (features.{name}.vectors)")
-    if "://" in experiment.data.path:
+    if not read_here(experiment.data):
         click.echo(f"{experiment.data.path}: not read here, so nothing is counted or predicted")
         click.echo(f"{file}: experiment {experiment.name!r} is fine by itself")
         return

@@ -186,6 +186,8 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
         show_search(console, SearchResult.from_dict(record.search))
     for line in _rows_lines(record.rows):
         console.print(escape(line), soft_wrap=True)
+    for name, cut in record.truncated.items():
+        console.print(escape(f"cut    {name}: {cut}"), soft_wrap=True)
     verdict = record.verdict
     if verdict:
         console.print(_metrics_table(verdict))

@@ -174,13 +174,14 @@ def _loaded(file: str, overrides: tuple[str, ...], data_alone: bool = True) -> "
     """
     from components.embeddings.files import check_vectors
     from components.ingest.files import check_heads
+    from components.ingest.parts import read_here
     from pipeline import contract
     from pipeline.experiment import load
     from pipeline.node_configs import embeddings_config, ingest_config
 
     add_import_folders(file)
     experiment = load(file, overrides, data_alone=data_alone)
-    if "://" not in experiment.data.path:
+    if read_here(experiment.data):
         check_heads(ingest_config(experiment))
     check_vectors(embeddings_config(experiment))
     contract.read(experiment)
@@ -216,7 +217,7 @@ def _run(
     record.epochs = display.epochs
     if observation.failure is not None:
         _stopped(record, observation.failure)
-    local_runner.complete_record(record, place, observation)
+    local_runner.complete_record(record, place, observation, experiment)
     if observation.failure is None and only_tune:
         record.state = "tuned"
     return observation.failure

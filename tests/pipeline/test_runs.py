@@ -74,7 +74,7 @@ def run(file: Path, capfd: pytest.CaptureFixture[str]) -> tuple[int, runs.RunRec
 )
 @pytest.mark.parametrize("raised", [False, True], ids=["observed", "raised"])
 def test_failed_run(runner, file, capfd, failure, status, message, raised) -> None:
-    def fail(*_args):
+    def fail(*_args, **_how):
         if raised:
             raise failure
         return Observation(None, [NodeRun("Ingest", "failed")], failure)
@@ -93,7 +93,7 @@ def test_error_after_the_nodes_keeps_them(runner, file, capfd) -> None:
     def complete(*_args):
         raise OSError(2, "No such file", "/x/release.json")
 
-    runner.run = lambda *_: Observation(None, [NodeRun("Ingest", "done")], None)
+    runner.run = lambda *_, **__: Observation(None, [NodeRun("Ingest", "done")], None)
     runner.complete_record = complete
     code, record, _ = run(file, capfd)
     assert code == 1 and record.state == "failed" and "/x/release.json" in record.message
@@ -102,7 +102,7 @@ def test_error_after_the_nodes_keeps_them(runner, file, capfd) -> None:
 
 @pytest.mark.parametrize("raised", [False, True])
 def test_interrupted_run(runner, file, capfd, raised) -> None:
-    def interrupt(*_args):
+    def interrupt(*_args, **_how):
         if raised:
             raise KeyboardInterrupt
         return Observation(None, [], Interrupted("Ctrl-C"))
@@ -120,7 +120,7 @@ def test_prediction_stands_beside_what_it_took(runner, file, capfd) -> None:
     prediction = estimate.Estimate(key, 20.0, nodes, 60.0, 12, 2048.0, {}, 0)
     estimate.write(prediction, workspace(file.parent / "home", "order").folder)
 
-    def train(_experiment, _place, listener, *_options):
+    def train(_experiment, _place, listener, **_how):
         for epoch in (1, 2):
             progress.report(progress.EpochEnd(epoch, 12, {}))
         seen = [NodeRun("Ingest", "cached"), NodeRun("Trainer", "done")]
