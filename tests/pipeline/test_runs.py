@@ -34,7 +34,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stands in for ``pipeline.local_runner``, so that TFX is not imported."""
     module = ModuleType("pipeline.local_runner")
 
-    def complete(record, _place, seen) -> None:
+    def complete(record, _place, seen, _experiment) -> None:
         if seen.failure is None:
             record.state = "refused"
 
