@@ -275,17 +275,23 @@ def read_text(column: str, value: Any) -> str:
     raise RawError(f"field {column!r}: a {type(value).__name__} came, where text is read")
 
 
+def finite_number(value: Any) -> float | None:
+    """A number, or text that says one; None if it is none, not finite, or beyond float32."""
+    try:
+        number = None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if number is not None and abs(number) <= FLOAT32_MAX else None
+
+
 def read_number(column: str, value: Any) -> float:
     """A number, or text that says one.
 
     Raises:
         RawError: it is none, not finite, or beyond float32.
     """
-    try:
-        number = None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or not abs(number) <= FLOAT32_MAX:
+    number = finite_number(value)
+    if number is None:
         raise RawError(
             f"field {column!r}: {shown(value)} came, where a finite number is read (up to "
             f"{FLOAT32_MAX:.1e} in size)"

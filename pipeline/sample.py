@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
 from components.errors import DataError
+from components.ingest.assign import cuts_of
 from components.ingest.files import local_parts
 from components.ingest.parts import read_part, unpacked
 from components.ingest.rows import BadFile, BadRow, Example, example_of
-from components.ingest.splits import SPLITS, SplitByTime, cuts_of
+from components.ingest.splits import SPLITS, SplitByTime
 from components.spec import IngestConfig
 from models.options import FeatureOptions
 

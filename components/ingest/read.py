@@ -13,10 +13,11 @@ import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from components.ingest.assign import Cuts, cuts_of
 from components.ingest.parts import read_part, unpacked
 from components.ingest.rows import BadFile, BadRow, Row, example_of
 from components.ingest.serialise import Serialiser
-from components.ingest.splits import Cuts, SplitByTime, cuts_of
+from components.ingest.splits import SplitByTime
 from components.spec import IngestConfig
 
 PROBLEMS, SKIPPED = "problems", "skipped"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from components.errors import DataError
-from components.ingest.splits import split_of, time_number
+from components.ingest.assign import split_of, time_number
 from components.spec import IngestConfig
 from models.raw import RawError, RawValue, column_text, column_value
 

@@ -3,16 +3,12 @@
 Importing this module imports no TensorFlow.
 """
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from models.options import Options
-from models.raw import FLOAT32_MAX, RawError, column_text, shown
 
 SPLITS = ("train", "validate", "test")
 
@@ -234,111 +230,3 @@ def with_grouped_split(data: object) -> object:
     if split is None or (isinstance(split, dict) and "by" not in split):
         return {**data, "split": {"by": "group", **(split or {})}}
     return data
-
-
-def split_of(
-    fields: Mapping[str, Any], role: str, keys: Mapping[str, str | None], split: AnySplit
-) -> str | None:
-    """The split that a row belongs to; None where the times of all rows decide.
-
-    Args:
-        fields: the row's, by column.
-        role: the split that its file was given for (``all`` where rows decide).
-        keys: what tells it from others: its ``row`` (digest), ``id`` and ``group``.
-        split: how rows fall to splits.
-
-    Raises:
-        RawError: the split column is absent or names no split.
-    """
-    if isinstance(split, SplitByTime):
-        return None
-    if isinstance(split, SplitByColumn):
-        came = column_text(fields, split.column)
-        found = split.split_of(came)
-        if found is None:
-            named = ", ".join(f"{name} {value!r}" for name, value in split.named.items())
-            raise RawError(f"column {split.column!r} is {came!r}; the splits are {named}")
-        held_out = isinstance(split.validation, float) and found == "train"
-        return _held_out(keys, split.validation, split.seed) if held_out else found
-    if isinstance(split, SplitByFiles):
-        if role != "train" or isinstance(split.validation, str):
-            return role
-        return _held_out(keys, split.validation, split.seed)
-    position = hash_position(f"{split.seed}:{keys[split.by]}")
-    if position < split.train:
-        return "train"
-    return "validate" if position < split.train + split.validation else "test"
-
-
-def _held_out(keys: Mapping[str, str | None], share: float, seed: int) -> str:
-    key = keys["group"] or keys["row"]
-    return "validate" if hash_position(f"{seed}:{key}") < share else "train"
-
-
-def hash_position(key: str) -> float:
-    """Where a key falls in [0, 1), evenly and the same everywhere."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
-
-
-class Cuts(NamedTuple):
-    """Times at which the validate and the test split start."""
-
-    validate: float
-    test: float
-
-    def split_of(self, time: float, gap: float) -> str | None:
-        """The split of a time; None for one in the gap before a cut."""
-        if time >= self.test:
-            return "test"
-        if time >= self.test - gap:
-            return None
-        if time >= self.validate:
-            return "validate"
-        return None if time >= self.validate - gap else "train"
-
-
-def cuts_of(times: Iterable[float], split: SplitByTime) -> Cuts:
-    """Where a split by time cuts.
-
-    Args:
-        times: the distinct times of all rows, in any order; not read where the cuts are stated.
-        split: its options.
-    """
-    if split.validate_from is not None:
-        return Cuts(
-            time_number(split.validate_from, "data.split.validate_from"),
-            time_number(split.test_from, "data.split.test_from"),
-        )
-    ordered = sorted(times)
-    if not ordered:
-        return Cuts(0.0, 0.0)
-    first, second = (
-        round(share * len(ordered)) for share in (split.train, split.train + split.validation)
-    )
-    return Cuts(*(ordered[min(place, len(ordered) - 1)] for place in (first, second)))
-
-
-def time_number(value: Any, field: str) -> float:
-    """A time as ``time_of`` says it.
-
-    Raises:
-        RawError: the value is none.
-    """
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, str):
-        try:
-            return time_number(datetime.fromisoformat(value.strip()), field)
-        except ValueError:
-            pass
-    try:
-        number = None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or not abs(number) <= FLOAT32_MAX:
-        raise RawError(
-            f"field {field!r}: {shown(value)} came, where a time is read: a number, or a date or "
-            "time such as 2026-03-31 or 2026-03-31T12:00:00Z"
-        )
-    return number

@@ -5,6 +5,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple
 
+from components.ingest.assign import time_number
 from components.ingest.numbers import number
 from components.ingest.records import (
     Record,
@@ -16,7 +17,6 @@ from components.ingest.records import (
 )
 from components.ingest.rows import BadFile
 from components.ingest.series_options import Options
-from components.ingest.splits import time_number
 from components.ingest.windows import Step
 from models.options import did_you_mean
 from models.raw import RawError

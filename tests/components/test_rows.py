@@ -8,15 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.ingest.assign import hash_position, split_of
 from components.ingest.options import DataOptions
 from components.ingest.rows import BadRow, Row, digest_of, example_of
-from components.ingest.splits import (
-    SplitByColumn,
-    SplitByFiles,
-    SplitByHash,
-    hash_position,
-    split_of,
-)
+from components.ingest.splits import SplitByColumn, SplitByFiles, SplitByHash
 from components.spec import IngestConfig
 from models.features.categorical import Options as Categorical
 from models.features.numeric import Options as Numeric

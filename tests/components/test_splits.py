@@ -4,15 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingest.splits import (
-    SPLITS,
-    Cuts,
-    SplitByColumn,
-    SplitByTime,
-    cuts_of,
-    split_of,
-    time_number,
-)
+from components.ingest.assign import Cuts, cuts_of, split_of, time_number
+from components.ingest.splits import SPLITS, SplitByColumn, SplitByTime
 from models.raw import RawError
 
 KEYS = {"row": "digest", "id": None, "group": None}
