@@ -83,6 +83,9 @@ class DataSample(NamedTuple):
         labels: of the rows that were read.
         lengths: by feature that has steps.
         kept: some rows of the train split: ``(values by feature, label)``.
+        skipped: records read that are passed over on purpose, by reason.
+        bad: rows and files read that cannot be used, and are left out.
+        first_bad: the first of these problems, if there is any.
     """
 
     whole: bool
@@ -92,6 +95,9 @@ class DataSample(NamedTuple):
     labels: Counter[str]
     lengths: dict[str, Lengths]
     kept: list[tuple[dict[str, Any], Any]]
+    skipped: Counter[str]
+    bad: int
+    first_bad: str | None
 
     def train_steps(self, feature: str) -> float:
         """Steps of a feature in the train split."""
@@ -139,6 +145,8 @@ class _Gathered:
         self._labels: Counter[str] = Counter()
         self._lengths: dict[str, Lengths] = {}
         self._kept: list[tuple[dict[str, Any], Any]] = []
+        self._skipped: Counter[str] = Counter()
+        self._bad: list[str] = []
         self._offered = 0
         self._random = random.Random(0)
         self._times: list[tuple[float, float]] = []
@@ -165,7 +173,9 @@ class _Gathered:
             for number, row in enumerate(read_part(part, self._config.data, opener)):
                 # Now: a reader may close the stream as it ends.
                 read, there = (file.tell() for file in opened[0]) if opened else (size, size)
-                if row.skipped is None:
+                if row.skipped is not None:
+                    self._skipped[row.skipped] += 1
+                else:
                     try:
                         example = example_of(row, role, self._config)
                     except BadRow as error:
@@ -185,6 +195,7 @@ class _Gathered:
             problems.append(str(error))
         if problems and self._fails:
             raise DataError("\n".join(problems))
+        self._bad += problems
         share = max((size if ended else read) / max(size, 1), 1e-9)
         for split, rows in found.items():
             self._rows[split] += rows / share
@@ -233,4 +244,7 @@ class _Gathered:
             self._labels,
             self._lengths,
             self._kept,
+            self._skipped,
+            len(self._bad),
+            self._bad[0] if self._bad else None,
         )

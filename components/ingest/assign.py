@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from components.ingest.splits import AnySplit, SplitByColumn, SplitByFiles, SplitByTime
-from models.raw import RawError, column_text, finite_number, shown
+from components.ingest.times import time_number
+from models.raw import RawError, column_text
 
 
 def split_of(
@@ -90,25 +90,3 @@ def cuts_of(times: Iterable[float], split: SplitByTime) -> Cuts:
         round(share * len(ordered)) for share in (split.train, split.train + split.validation)
     )
     return Cuts(*(ordered[min(place, len(ordered) - 1)] for place in (first, second)))
-
-
-def time_number(value: Any, field: str) -> float:
-    """A time as ``time_of`` says it.
-
-    Raises:
-        RawError: the value is none.
-    """
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, str):
-        try:
-            return time_number(datetime.fromisoformat(value.strip()), field)
-        except ValueError:
-            pass
-    number = finite_number(value)
-    if number is None:
-        raise RawError(
-            f"field {field!r}: {shown(value)} came, where a time is read: a number, or a date or "
-            "time such as 2026-03-31 or 2026-03-31T12:00:00Z"
-        )
-    return number

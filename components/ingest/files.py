@@ -11,7 +11,7 @@ from typing import NamedTuple
 from components.errors import DataError
 from components.ingest.options import DataOptions
 from components.ingest.parts import companions, has_parts, read_part, reader
-from components.ingest.rows import BadRow, Row, example_of
+from components.ingest.rows import BadFile, BadRow, Row, example_of
 from components.ingest.splits import SPLITS, SplitByColumn, SplitByFiles
 from components.spec import IngestConfig
 
@@ -151,7 +151,14 @@ def check_heads(config: IngestConfig) -> list[str]:
 
 
 def _check_head(part: str, role: str, config: IngestConfig) -> None:
-    read = list(itertools.islice(read_part(part, config.data), HEAD_ROWS))
+    read: list[Row] = []
+    try:
+        read += itertools.islice(read_part(part, config.data), HEAD_ROWS)
+    except BadFile:
+        # Ingest leaves out and counts what cannot be read, where it may.
+        if config.data.on_bad_row == "fail":
+            raise
+        return
     if not read:
         raise DataError(f"{part}: holds no rows")
     head = [row for row in read if row.skipped is None]

@@ -142,9 +142,9 @@ class CountOverlaps(beam.CombineFn):
 def problems(leaks: dict[str, dict[str, Any]]) -> list[str]:
     """What leaks, a sentence with examples for each way; none if nothing does."""
     said = {
-        "inputs": "rows have the same inputs as a row of another split",
-        "groups": "groups (data.group) have rows in several splits",
-        "windows": "windows are judged by steps that an earlier split holds",
+        "inputs": "rows with the same inputs as a row of another split",
+        "groups": "groups (data.group) with rows in several splits",
+        "windows": "windows judged by steps that an earlier split holds",
     }
     lines = []
     for way, text in said.items():

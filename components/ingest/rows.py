@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from components.errors import DataError
-from components.ingest.assign import split_of, time_number
+from components.ingest.assign import split_of
+from components.ingest.times import time_number
 from components.spec import IngestConfig
 from models.raw import RawError, RawValue, column_text, column_value
 
@@ -76,7 +77,7 @@ class Example(NamedTuple):
         group: what it belongs together with, if the data have groups.
         id: its name, if the data have ids.
         time: when it was, if the data have times, in seconds or the column's unit.
-        digest: of the features' values; equal for rows that the model cannot tell apart.
+        digest: of the features' raw values, equal for equal inputs.
     """
 
     split: str | None

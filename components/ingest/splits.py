@@ -3,12 +3,16 @@
 Importing this module imports no TensorFlow.
 """
 
+import itertools
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from components.ingest.times import time_number
 from models.options import Options
+from models.raw import RawError
 
 SPLITS = ("train", "validate", "test")
 
@@ -38,8 +42,8 @@ class SplitByHash(_Shares):
     """Rows fall to a split by a hash, the same wherever and however often they are read.
 
     Attributes:
-        by: ``row`` hashes what the features read, so rows that the model could not tell apart
-            stay together; ``id`` hashes ``data.id``; ``group`` hashes ``data.group``, so rows that
+        by: ``row`` hashes the raw values that the features read, so that equal inputs stay
+            together; ``id`` hashes ``data.id``; ``group`` hashes ``data.group``, so rows that
             belong together stay together.
         train: share of the train split.
         validation: (``validate`` in the file) share of the validate split.
@@ -63,13 +67,26 @@ class SplitByTime(_Shares):
         test_from: time at which the test split starts, in place of the shares.
         gap: rows closer than this before a cut are left out of both splits, so that what a row
             forecasts does not lie in the next split: the horizon.  A number in the unit of
-            ``data.time``, or, where that holds dates, a duration such as ``24h`` or ``7d``.
+            ``data.time`` or, where that holds dates, a duration such as ``24h`` or ``7d`` (a number
+            would be seconds).
     """
 
     by: Literal["time"]
     validate_from: float | str | None = None
     test_from: float | str | None = None
     gap: float | str = 0.0
+
+    @field_validator("validate_from", "test_from", mode="before")
+    @classmethod
+    def _is_a_time(cls, value: object, info: ValidationInfo) -> object:
+        if value is None:
+            return None
+        try:
+            time_number(value, f"data.split.{info.field_name}")
+        except RawError as error:
+            raise ValueError(str(error)) from error
+        # YAML reads a date that is not quoted as one.
+        return value.isoformat() if isinstance(value, date) else value
 
     @field_validator("gap")
     @classmethod
@@ -84,6 +101,15 @@ class SplitByTime(_Shares):
     def _both_cuts_or_none(self) -> "SplitByTime":
         if (self.validate_from is None) != (self.test_from is None):
             raise ValueError("state validate_from and test_from both, or neither")
+        if self.validate_from is not None:
+            first, second = (
+                time_number(value, "") for value in (self.validate_from, self.test_from)
+            )
+            if first >= second:
+                raise ValueError(
+                    f"validate_from is {self.validate_from}, and test_from {self.test_from}: the "
+                    "validate split lies before the test split"
+                )
         return self
 
     @property
@@ -97,7 +123,8 @@ class SplitByTime(_Shares):
 
 
 Values = str | list[str]
-RANGE = re.compile(r"(-?\d+)-(-?\d+)")
+RANGE = re.compile(r"(-?\d{1,18})-(-?\d{1,18})")
+WHOLE = re.compile(r"-?\d{1,18}")
 
 
 class SplitByColumn(Options):
@@ -139,7 +166,15 @@ class SplitByColumn(Options):
     @model_validator(mode="after")
     def _values_differ(self) -> "SplitByColumn":
         values = [one for values in self.named.values() for one in _listed(values)]
-        if len(set(values)) < len(values):
+        ranges = [span for span in map(_range, values) if span is not None]
+        for low, high in ranges:
+            if low > high:
+                raise ValueError(f"the range {low}-{high} is empty; write it as {high}-{low}")
+        # A number that is a value by itself is a range of one.
+        ranges += [(int(one), int(one)) for one in values if WHOLE.fullmatch(one)]
+        ranges.sort()
+        shared = any(before[1] >= after[0] for before, after in itertools.pairwise(ranges))
+        if shared or len(set(values)) < len(values):
             raise ValueError(
                 f"train, validate and test are {', '.join(map(repr, self.named.values()))}; each "
                 "split has values of its own"
@@ -164,11 +199,14 @@ def _listed(values: Values) -> list[str]:
     return [values] if isinstance(values, str) else values
 
 
-def _in_range(came: str, value: str) -> bool:
+def _range(value: str) -> tuple[int, int] | None:
     matched = RANGE.fullmatch(value)
-    if matched is None or not re.fullmatch(r"-?\d{1,18}", came):
-        return False
-    return int(matched[1]) <= int(came) <= int(matched[2])
+    return (int(matched[1]), int(matched[2])) if matched else None
+
+
+def _in_range(came: str, value: str) -> bool:
+    span = _range(value)
+    return span is not None and bool(WHOLE.fullmatch(came)) and span[0] <= int(came) <= span[1]
 
 
 class SplitByFiles(Options):

@@ -5,7 +5,6 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple
 
-from components.ingest.assign import time_number
 from components.ingest.numbers import number
 from components.ingest.records import (
     Record,
@@ -17,6 +16,7 @@ from components.ingest.records import (
 )
 from components.ingest.rows import BadFile
 from components.ingest.series_options import Options
+from components.ingest.times import time_number
 from components.ingest.windows import Step
 from models.options import did_you_mean
 from models.raw import RawError

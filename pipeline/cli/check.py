@@ -80,6 +80,10 @@ def _show_sample(experiment: "Experiment", sample: "DataSample") -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in rows.items())
     read = "" if sample.whole else f" (from {sample.share:.0%} of the bytes)"
     click.echo(f"rows: {about}{sum(rows.values()):,}: {splits}{read}")
+    for reason, count in sample.skipped.items():
+        click.echo(f"skipped: {count:,} of the records read: {reason}")
+    if sample.bad:
+        click.echo(f"bad: {sample.bad:,} of those read, left out, such as {sample.first_bad}")
     frequent = ", ".join(
         f"{label}: {count:,}" for label, count in sample.labels.most_common(SHOWN_LABELS)
     )

@@ -90,7 +90,7 @@ def test_modules_of_ours_are_followed_into_one_another() -> None:
     found = fingerprint._closure("components.spec")
     ours = ("dotted", "options", "raw", "search_space", "spec")
     names = {"components.spec"}
-    names |= {f"components.ingest.{name}" for name in ("options", "readers", "splits")}
+    names |= {f"components.ingest.{name}" for name in ("options", "readers", "splits", "times")}
     names.add("components.validate.options")
     assert found == names | {f"models.{name}" for name in ours}
 

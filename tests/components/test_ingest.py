@@ -126,7 +126,7 @@ def test_the_same_inputs_in_two_splits_stop_the_run(tmp_path: Path) -> None:
     with pytest.raises(DataError) as stopped:
         ingest(tmp_path / "stops", content, text)
     message = str(stopped.value)
-    assert "1 rows have the same inputs as a row of another split" in message
+    assert "1 rows with the same inputs as a row of another split" in message
     assert "rows.csv:2" in message and "rows.csv:3" in message and "allow_leaks: true" in message
     allowed = with_data("allow_leaks: true, split: {by: column, column: part}")
     came = ingest(tmp_path / "allowed", content, allowed)
@@ -137,7 +137,7 @@ def test_the_same_inputs_in_two_splits_stop_the_run(tmp_path: Path) -> None:
 def test_a_group_in_two_splits_stops_the_run(tmp_path: Path) -> None:
     text = with_data("group: label, split: {by: column, column: part}")
     content = "text,label,part\none,a,train\ntwo,a,test\nthree,b,validate\n"
-    with pytest.raises(DataError, match=r"1 groups \(data.group\) have rows in several splits"):
+    with pytest.raises(DataError, match=r"1 groups \(data.group\) with rows in several splits"):
         ingest(tmp_path, content, text)
 
 

@@ -43,4 +43,4 @@ def test_problems_have_counts_and_examples() -> None:
         "windows": {"count": 0, "rows": 0, "examples": []},
     }
     (line,) = problems(leaks)
-    assert line.startswith("1,234 rows have the same inputs") and "train x:1  and  test x:2" in line
+    assert line.startswith("1,234 rows with the same inputs") and "train x:1  and  test x:2" in line

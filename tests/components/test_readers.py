@@ -15,7 +15,7 @@ from components.errors import DataError
 from components.ingest.options import data_class
 from components.ingest.parts import unpacked
 from components.ingest.readers import aligned, csv, jsonl
-from components.ingest.rows import MAX_FIELD_BYTES, Row
+from components.ingest.rows import MAX_FIELD_BYTES, BadFile, Row
 
 BOM = b"\xef\xbb\xbf"
 
@@ -104,7 +104,7 @@ def test_a_field_beyond_the_limit_is_a_bad_row(monkeypatch: pytest.MonkeyPatch) 
     assert huge.line == 2
     assert "holds a line of more than" in str(huge.problem)
     assert fine == Row(3, {"a": "3", "b": "4"})
-    quoted, *_ = read_csv(b"a,b\n" + b'"' + b"x\n" * 51 + b'",2\n3,4\n')
+    quoted, *_ = read_csv(b"a,b\n" + b'"' + b"x\n" * 51 + b'",2\n3,4\n"\n')
     python_csv.field_size_limit(MAX_FIELD_BYTES)
     assert quoted.line == 2
     assert "field larger than field limit" in str(quoted.problem)
@@ -204,11 +204,11 @@ def test_a_header_that_names_a_column_twice_is_refused() -> None:
 
 
 def test_an_unterminated_quote_is_located_where_it_opens() -> None:
-    rows = read_csv(b'a,b\n1,2\n3,"open\n5,6\n7,8\n')
-    assert rows[0] == Row(2, {"a": "1", "b": "2"})
-    assert rows[1].line == 3
-    assert rows[1].problem.startswith("not valid CSV")
-    assert len(rows) == 2
+    content = b'a,b\n1,2\n3,"open\n5,6\n7,8\n'
+    rows = csv.rows(io.BytesIO(content), "rows.csv", data_class("csv")(path="/d", format="csv"))
+    assert next(rows) == Row(2, {"a": "1", "b": "2"})
+    with pytest.raises(BadFile, match=r"rows\.csv:3: a quote that opens in this record is never"):
+        next(rows)
 
 
 def test_text_after_a_closing_quote_spoils_its_row_only() -> None:
@@ -276,7 +276,10 @@ PIECES = st.lists(
 @settings(max_examples=200, deadline=None)
 @given(PIECES)
 def test_arbitrary_bytes_below_a_header_are_rows_or_bad_rows(content: bytes) -> None:
-    check_rows(read_csv(b"a,b\n" + content))
+    try:
+        check_rows(read_csv(b"a,b\n" + content))
+    except BadFile as error:
+        assert "is never closed" in str(error) and '"' in content.decode("latin-1")
 
 
 @settings(max_examples=200, deadline=None)

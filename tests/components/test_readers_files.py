@@ -77,13 +77,13 @@ def test_a_wav_file_is_a_row_with_what_its_header_and_name_say(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "no wav file that can be read: it ends too early"),
-        (b"ID3 and more of it", "no wav file that can be read: file does not start with RIFF id"),
-        (wav()[:30], "no wav file that can be read: it ends too early"),
-        (wav()[:100], "cut off: 80 samples are announced, and 28 are there"),
+        (b"", "no wav file: it begins with b''"),
+        (b"ID3 and more of it", "no wav file: it begins with b'ID3 and more"),
+        (wav()[:30], "a broken wav file: its fmt chunk is too short"),
+        (wav()[:100], "a broken wav file: 160 bytes of samples are announced, and 56"),
         (wav(rate=16000), "has 16000 samples a second, where data.rate states 8000"),
-        (wav(width=1), "a wav file of 8-bit samples came; 16-bit PCM is read"),
-        (wav(0), "a wav file of 0 samples at 8000 a second; it holds no sound"),
+        (wav(width=1), "a wav file of 8-bit PCM came; 16-bit PCM is read"),
+        (wav(0), "a wav file without any sample"),
     ],
 )
 def test_what_is_no_wav_or_of_another_rate_is_a_problem(

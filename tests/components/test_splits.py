@@ -1,11 +1,14 @@
 """Splits by time, by ranges of a column, and what leaks between splits."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingest.assign import Cuts, cuts_of, split_of, time_number
+from components.ingest.assign import Cuts, cuts_of, split_of
 from components.ingest.splits import SPLITS, SplitByColumn, SplitByTime
+from components.ingest.times import time_number
 from models.raw import RawError
 
 KEYS = {"row": "digest", "id": None, "group": None}
@@ -15,6 +18,7 @@ def test_times_are_numbers_dates_or_moments() -> None:
     assert time_number("12.5", "t") == 12.5
     assert time_number("1970-01-02", "t") == 86_400.0
     assert time_number("1970-01-01T01:00:00+01:00", "t") == 0.0
+    assert time_number("26541210", "t") == time_number(26541210, "t") == 26541210.0
     for wrong in ("yesterday", None, True, float("nan"), [1]):
         with pytest.raises(RawError, match="where a time is read"):
             time_number(wrong, "t")
@@ -48,6 +52,12 @@ def test_stated_cuts_need_no_times() -> None:
     assert split.gap_size == 86_400.0
     with pytest.raises(ValueError, match="both, or neither"):
         SplitByTime(by="time", validate_from=3)
+    with pytest.raises(ValueError, match="where a time is read"):
+        SplitByTime(by="time", validate_from="soon", test_from="later")
+    with pytest.raises(ValueError, match="lies before the test split"):
+        SplitByTime(by="time", validate_from="1970-01-04", test_from="1970-01-03")
+    unquoted = {"by": "time", "validate_from": date(1970, 1, 3), "test_from": date(1970, 1, 4)}
+    assert cuts_of([], SplitByTime.model_validate(unquoted)) == Cuts(172_800.0, 259_200.0)
     with pytest.raises(ValueError, match="a duration such as"):
         SplitByTime(by="time", gap="soon")
 
@@ -76,6 +86,9 @@ def test_a_share_of_the_named_train_rows_is_held_out() -> None:
     [
         ({"train": "a", "test": "a"}, "has values of its own"),
         ({"validate": 1.5}, "or the share of the train rows"),
+        ({"train": "0-9", "validate": "20", "test": "5-11"}, "has values of its own"),
+        ({"train": "0-9", "validate": "3", "test": "10"}, "has values of its own"),
+        ({"train": "9-0"}, "is empty; write it as 0-9"),
         ({"test": 0.5}, "a value of the column"),
         ({"train": []}, "a value of the column"),
     ],

@@ -31,7 +31,7 @@ training: {batch_size: 32, epochs: 12, learning_rate: 0.03, early_stopping: {pat
 release:
   thresholds: {token_accuracy: 0.95}
 """
-ROWS = 300
+ROWS = 360
 ACTS = {
     "hello": "greet",
     "table please": "ask",

@@ -8,9 +8,6 @@ A row holds ``audio`` (the bytes of the file as they are, which the network's gr
 name or a table says (``components.ingest.labelled_files``).  A file in memory at a time.
 """
 
-import io
-import struct
-import wave
 from collections.abc import Iterator
 from typing import Any, BinaryIO, ClassVar
 
@@ -22,6 +19,7 @@ from components.ingest.labelled_files import (
     table_companions,
 )
 from components.ingest.rows import Row
+from models.features.audio import SAMPLE_BITS, wav_header
 
 PATTERNS = ("*.wav", "*.zip", "*/*.wav")
 companions = table_companions
@@ -59,23 +57,17 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
 
 
 def _fields(content: bytes, stated_rate: int | None) -> dict[str, Any]:
-    try:
-        with wave.open(io.BytesIO(content)) as file:
-            rate, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
-            bits = 8 * file.getsampwidth()
-            found = len(file.readframes(frames)) // (channels * bits // 8)
-    except (wave.Error, EOFError, RuntimeError, struct.error, ArithmeticError) as error:
-        reason = str(error) or "it ends too early"
-        raise ValueError(f"no wav file that can be read: {reason} (16-bit PCM is)") from error
-    if bits != 16:
-        raise ValueError(f"a wav file of {bits}-bit samples came; 16-bit PCM is read (convert it)")
-    if found < frames:
-        raise ValueError(f"cut off: {frames} samples are announced, and {found} are there")
-    if not frames or not rate:
-        raise ValueError(f"a wav file of {frames} samples at {rate} a second; it holds no sound")
+    header = wav_header(content)
+    rate = header.sample_rate
     if stated_rate is not None and rate != stated_rate:
         raise ValueError(
             f"has {rate} samples a second, where data.rate states {stated_rate} (resample it, or "
             "state no rate if the features take any)"
         )
-    return {"audio": content, "seconds": frames / rate, "rate": rate, "channels": channels}
+    frames = header.data_bytes // (header.channels * SAMPLE_BITS // 8)
+    return {
+        "audio": content,
+        "seconds": frames / rate,
+        "rate": rate,
+        "channels": header.channels,
+    }

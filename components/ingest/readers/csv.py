@@ -25,6 +25,9 @@ DELIMITERS = ",;\t|"
 REMEDY = "convert the file to UTF-8, or set data.encoding to what it has"
 HOLDS_NUL = "holds a NUL byte (is the file UTF-16? then set data.encoding; else take the byte out)"
 
+UNCLOSED = "unexpected end of data"
+"""What the csv module says at the end of a file within quotes."""
+
 
 class Options(DataOptions):
     """Options of CSV files.
@@ -157,6 +160,12 @@ def _rows_of(text: TextIO, path: str, options: Options) -> Iterator[Row]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
+            if str(error) == UNCLOSED:
+                problem = (
+                    "a quote that opens in this record is never closed, so that nothing after it "
+                    "can be read (close it, write it twice, or set data.quote: null)"
+                )
+                raise BadFile(path, line, problem) from error
             yield Row(line, {}, f"not valid CSV: {error}", came=shortened(_shown(kept.came)))
             continue
         if fields is None:
