@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from media import png
 from pydantic import ValidationError
 
 from components.errors import DataError
@@ -22,7 +23,7 @@ from components.ingest.readers import audio, files, images
 from components.ingest.rows import Row
 
 NAMES = "(?P<digit>[0-9])_(?P<speaker>[a-z]+)"
-PNG = images.PNG + b"\0" * 8 + images.PNG_END
+PNG = png([[0, 1], [2, 3]])
 JPEG = images.JPEG + b"\0" * 8 + images.JPEG_END
 
 
@@ -271,9 +272,15 @@ def test_images_are_rows_with_their_bytes(tmp_path: Path) -> None:
     assert (cat.fields["folder"], cat.fields["image"]) == ("cat", PNG)
     assert (dog.fields["folder"], dog.fields["image"]) == ("dog", JPEG)
     assert bad.problem.startswith("member 'dog/3.jpeg': neither png nor jpeg")
-    (tmp_path / "a.png").write_bytes(PNG[:-4])
-    (row,) = read("images", tmp_path / "a.png")
-    assert row.problem == "cut off: the image's end is not in the file"
+    damaged = PNG[:20] + b"\xff" + PNG[21:]
+    for content, problem in (
+        (PNG[:-4], "cut off: a png's chunk ends before its checksum"),
+        (PNG[:-12], "cut off: the image's end is not in the file"),
+        (damaged, "damaged: the checksum of a png's chunk is another one"),
+    ):
+        (tmp_path / "a.png").write_bytes(content)
+        (row,) = read("images", tmp_path / "a.png")
+        assert row.problem == problem
 
 
 def idx(magic: int, sizes: tuple[int, ...], content: bytes) -> bytes:

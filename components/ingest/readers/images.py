@@ -13,6 +13,7 @@ The row of a file holds ``image`` (its bytes as they are, which the network's gr
 
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, BinaryIO, ClassVar
@@ -35,7 +36,7 @@ PATTERNS = (
     *(f"*/*{ending}" for ending in ENDINGS),
     *(f"*{ending}{packed}" for ending in IDX_ENDINGS for packed in ("", ".gz")),
 )
-PNG, PNG_END, JPEG, JPEG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82", b"\xff\xd8\xff", b"\xff\xd9"
+PNG, JPEG, JPEG_END = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\xd9"
 IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
 
 
@@ -65,14 +66,39 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
 
 def _fields(content: bytes, name: str) -> dict[str, Any]:
     if content.startswith(PNG):
-        end = PNG_END
+        _check_png(content)
     elif content.startswith(JPEG):
-        end = JPEG_END
+        # Not anywhere: a thumbnail inside has an end of its own.
+        if not content.rstrip(b"\0\r\n").endswith(JPEG_END):
+            raise ValueError("cut off: the image's end is not at the end of the file")
     else:
         raise ValueError(f"neither png nor jpeg: the file begins with {shown(content[:12])}")
-    if end not in content[8:]:
-        raise ValueError("cut off: the image's end is not in the file")
     return {"image": content}
+
+
+def _check_png(content: bytes) -> None:
+    """Walks the chunks of a png (https://www.w3.org/TR/png-3/#5Chunk-layout).
+
+    Raises:
+        ValueError: one is cut off or damaged, or the image has no pixels.
+    """
+    place = len(PNG)
+    while place < len(content):
+        if place + 12 > len(content):
+            raise ValueError("cut off: a png's chunk ends before its checksum")
+        size, kind = struct.unpack_from(">I4s", content, place)
+        end = place + 12 + size
+        if end > len(content):
+            raise ValueError("cut off: a png's chunk ends before its checksum")
+        (stated,) = struct.unpack_from(">I", content, end - 4)
+        if zlib.crc32(content[place + 4 : end - 4]) != stated:
+            raise ValueError("damaged: the checksum of a png's chunk is another one")
+        if kind == b"IHDR" and 0 in struct.unpack_from(">II", content, place + 8):
+            raise ValueError("a png without pixels: its width or height is 0")
+        if kind == b"IEND":
+            return
+        place = end
+    raise ValueError("cut off: the image's end is not in the file")
 
 
 def _is_idx(path: str) -> bool:
