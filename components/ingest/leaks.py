@@ -8,8 +8,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import apache_beam as beam
-
 from components.ingest.splits import SPLITS
 
 SHOWN = 3
@@ -122,21 +120,11 @@ def _furthest(windows: list[Placed]) -> list[Placed]:
     return reached
 
 
-class CountOverlaps(beam.CombineFn):
-    """``[given, judged]`` pairs to ``{"count": ..., "rows": ..., "examples": ...}``."""
-
-    def create_accumulator(self) -> tuple[int, list[list[str]]]:
-        return 0, []
-
-    def add_input(self, found, pair: list[str]):
-        return found[0] + 1, sorted([*found[1], pair])[:SHOWN]
-
-    def merge_accumulators(self, accumulators):
-        counts, examples = zip(*accumulators, strict=True)
-        return sum(counts), sorted(pair for some in examples for pair in some)[:SHOWN]
-
-    def extract_output(self, found) -> dict[str, Any]:
-        return {"count": found[0], "rows": found[0], "examples": found[1]}
+def overlapping(windows: Iterable[Placed]) -> dict[str, Any]:
+    """The overlaps of one series, in the form of ``scattered``."""
+    pairs = list(overlaps(windows))
+    found = _none_scattered()
+    return found | {"count": len(pairs), "rows": len(pairs), "examples": sorted(pairs)[:SHOWN]}
 
 
 def problems(leaks: dict[str, dict[str, Any]]) -> list[str]:

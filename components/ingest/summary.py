@@ -9,13 +9,14 @@ of bad rows, if one was written.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from tfx.dsl.io import fileio
 
-from components.ingest.leaks import CountOverlaps, Sightings, all_scattered, overlaps, scattered
+from components.ingest.leaks import Sightings, all_scattered, overlapping, scattered
 from components.ingest.options import DataOptions
 from components.ingest.splits import SPLITS, SplitByTime
 
@@ -23,7 +24,8 @@ SUMMARY = "summary.json"
 QUARANTINE = "quarantine.jsonl"
 SHOWN_PROBLEMS = 5
 INPUTS, GROUPS, IDS, WINDOWS = "inputs", "groups", "ids", "windows"
-TALLIED = ("counts", INPUTS, GROUPS, IDS, WINDOWS)
+COUNTS, SEEN = "counts", "seen"
+TALLIED = (COUNTS, SEEN)
 """Outputs of ``Tally`` beside the rows of each split."""
 
 
@@ -31,8 +33,8 @@ class Tally(beam.DoFn):
     """Rows on their way to the files, counted as they pass.
 
     Tags: ``train``, ``validate`` and ``test``, the serialised rows; ``counts``, one for each
-    bundle; ``inputs``, ``groups`` and ``ids``, ``Sightings`` by shard; ``windows``, ``(series,
-    (split, start, targets, end, location))``.
+    bundle; ``seen``, what leaks are found by: ``((way, shard), sightings)`` and ``((windows,
+    series), [(split, start, targets, end, location)])``.
     """
 
     def __init__(self, data: DataOptions):
@@ -60,17 +62,18 @@ class Tally(beam.DoFn):
             self._seen[IDS].add(_key(location), split, location)
         for way, seen in self._seen.items():
             if seen.full:
-                for shard in seen.take():
-                    yield beam.pvalue.TaggedOutput(way, shard)
+                for shard, held in seen.take():
+                    yield beam.pvalue.TaggedOutput(SEEN, ((way, shard), held))
         if window is not None:
             series, *steps = window
-            yield beam.pvalue.TaggedOutput(WINDOWS, (series, (split, *steps, location)))
+            placed = (split, *steps, location)
+            yield beam.pvalue.TaggedOutput(SEEN, ((WINDOWS, series), [placed]))
 
     def finish_bundle(self) -> Iterator[Any]:
-        yield beam.pvalue.TaggedOutput("counts", _at_the_end((self._rows, self._labels)))
+        yield beam.pvalue.TaggedOutput(COUNTS, _at_the_end((self._rows, self._labels)))
         for way, seen in self._seen.items():
-            for shard in seen.take():
-                yield beam.pvalue.TaggedOutput(way, _at_the_end(shard))
+            for shard, held in seen.take():
+                yield beam.pvalue.TaggedOutput(SEEN, _at_the_end(((way, shard), held)))
 
 
 def _at_the_end(value: Any) -> Any:
@@ -82,33 +85,60 @@ def _key(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:16]
 
 
-class _Merge(beam.CombineFn):
-    """The counts of all bundles."""
+class Counted(NamedTuple):
+    """What is counted of rows, kept, skipped and bad.
 
-    def create_accumulator(self) -> tuple[dict[str, int], dict[str, dict[str, tuple[int, str]]]]:
-        return dict.fromkeys(SPLITS, 0), {split: {} for split in SPLITS}
+    Attributes:
+        rows: by split.
+        labels: by split, ``{label: (times, first location)}``.
+        skipped: by reason.
+        bad: how many.
+        problems: the first of them.
+    """
 
-    def add_input(self, accumulator, counted):
-        return self.merge_accumulators([accumulator, counted])
+    rows: dict[str, int]
+    labels: dict[str, dict[str, tuple[int, str]]]
+    skipped: dict[str, int]
+    bad: int
+    problems: list[tuple[str, int, str, str]]
 
-    def merge_accumulators(self, accumulators: Iterable[tuple[dict, dict]]):
-        merged_rows, merged = self.create_accumulator()
-        for rows, counts in accumulators:
-            for split, labels in counts.items():
-                merged_rows[split] += rows[split]
-                for label, (times, first) in labels.items():
-                    before, earliest = merged[split].get(label, (0, first))
-                    merged[split][label] = (before + times, min(first, earliest))
-        return merged_rows, merged
 
-    def extract_output(self, accumulator):
-        return accumulator
+def _of_bundle(counted: tuple[dict, dict]) -> Counted:
+    return Counted(*counted, {}, 0, [])
+
+
+def _of_skipped(reason: str) -> Counted:
+    return Counted({}, {}, {reason: 1}, 0, [])
+
+
+def _of_problem(problem: tuple[str, int, str, str]) -> Counted:
+    return Counted({}, {}, {}, 1, [problem])
+
+
+def all_counted(counted: Iterable[Counted]) -> Counted:
+    """The sum; Beam calls it on sums too."""
+    rows, skipped, bad = dict.fromkeys(SPLITS, 0), Counter[str](), 0
+    labels: dict[str, dict[str, tuple[int, str]]] = {split: {} for split in SPLITS}
+    problems: list[tuple[str, int, str, str]] = []
+    for one in counted:
+        for split, count in one.rows.items():
+            rows[split] += count
+        for split, found in one.labels.items():
+            for label, (times, first) in found.items():
+                before, earliest = labels[split].get(label, (0, first))
+                labels[split][label] = (before + times, min(first, earliest))
+        skipped.update(one.skipped)
+        bad += one.bad
+        problems = sorted([*problems, *one.problems])[:SHOWN_PROBLEMS]
+    return Counted(rows, labels, dict(skipped), bad, problems)
 
 
 def write_summary(
     tallied: Any, problems: Any, skipped: Any, data: DataOptions, folder: str
 ) -> None:
     """Adds to the pipeline what counts and writes the summary.
+
+    Few stages do it all, since each costs a small file more than its rows do.
 
     Args:
         tallied: outputs of ``Tally`` by tag.
@@ -117,56 +147,53 @@ def write_summary(
         data: the data options.
         folder: of ingest's examples.
     """
-    counts = tallied["counts"] | "Count" >> beam.CombineGlobally(_Merge())
-    reasons = (
-        skipped | "CountSkipped" >> beam.combiners.Count.PerElement() | beam.combiners.ToDict()
+    facts = (
+        tallied[COUNTS] | "OfBundles" >> beam.Map(_of_bundle),
+        skipped | "OfSkipped" >> beam.Map(_of_skipped),
+        problems | "OfProblems" >> beam.Map(_of_problem),
     )
-    first = problems | "FirstProblems" >> beam.combiners.Top.Smallest(SHOWN_PROBLEMS)
-    total = problems | "CountProblems" >> beam.combiners.Count.Globally()
-    found = {INPUTS: _scattered(tallied, INPUTS)}
-    if data.group is not None:
-        found[GROUPS] = _scattered(tallied, GROUPS)
-    if data.id is not None:
-        found[IDS] = _scattered(tallied, IDS)
-    found[WINDOWS] = (
-        tallied[WINDOWS]
-        | "BySeries" >> beam.GroupByKey()
-        | "Overlaps" >> beam.FlatMap(lambda series: overlaps(series[1]))
-        | "CountOverlaps" >> beam.CombineGlobally(CountOverlaps())
+    counts = facts | "Facts" >> beam.Flatten() | "Count" >> beam.CombineGlobally(all_counted)
+    leaks = (
+        tallied[SEEN]
+        | "BySeen" >> beam.GroupByKey()
+        | "Leaks" >> beam.Map(_leaks_of)
+        | "AllLeaks" >> beam.CombineGlobally(_all_leaks)
     )
     quarantined = data.on_bad_row == "quarantine"
     if quarantined:
         _write_quarantine(problems, f"{folder}/{QUARANTINE}")
 
-    def write(counted, reasons: dict, first: list, total: int, *ways: dict[str, Any]) -> None:
-        rows, labels = counted
-        leaks = dict(zip(found, ways, strict=True))
-        leaks.get(GROUPS, {}).pop("doubled", None)
+    def write(counted: Counted, leaks: dict[str, dict[str, Any]]) -> None:
         summary = {
-            "read": sum(rows.values()) + sum(reasons.values()) + total,
-            "rows": rows,
-            "labels": labels,
-            "skipped": reasons,
-            "problem_count": total,
-            "problems": [[part, line, problem] for part, line, problem, _ in first],
-            "duplicates": leaks[INPUTS].pop("doubled"),
+            "read": sum(counted.rows.values()) + sum(counted.skipped.values()) + counted.bad,
+            "rows": counted.rows,
+            "labels": counted.labels,
+            "skipped": counted.skipped,
+            "problem_count": counted.bad,
+            "problems": [[part, line, problem] for part, line, problem, _ in counted.problems],
+            "duplicates": leaks[INPUTS]["doubled"],
             "leaks": leaks,
-            "quarantine": QUARANTINE if quarantined and total else None,
+            "quarantine": QUARANTINE if quarantined and counted.bad else None,
         }
         with fileio.open(f"{folder}/{SUMMARY}", "w") as file:
             file.write(json.dumps(summary, indent=1, sort_keys=True, ensure_ascii=False))
 
-    sides = (reasons, first, total, *found.values())
-    counts | "WriteSummary" >> beam.Map(write, *map(beam.pvalue.AsSingleton, sides))
+    counts | "WriteSummary" >> beam.Map(write, beam.pvalue.AsSingleton(leaks))
 
 
-def _scattered(tallied: Any, way: str) -> Any:
-    return (
-        tallied[way]
-        | f"Shards[{way}]" >> beam.GroupByKey()
-        | f"Scattered[{way}]" >> beam.Map(lambda shard: scattered(shard[1]))
-        | f"AllScattered[{way}]" >> beam.CombineGlobally(all_scattered)
-    )
+def _leaks_of(element: tuple[tuple[str, Any], Iterable[list[Any]]]) -> dict[str, dict[str, Any]]:
+    (way, _), held = element
+    if way == WINDOWS:
+        return {way: overlapping(window for windows in held for window in windows)}
+    return {way: scattered(held)}
+
+
+def _all_leaks(found: Iterable[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    by_way: dict[str, list[dict[str, Any]]] = {way: [] for way in (INPUTS, GROUPS, IDS, WINDOWS)}
+    for one in found:
+        for way, leaks in one.items():
+            by_way[way].append(leaks)
+    return {way: all_scattered(leaks) for way, leaks in by_way.items()}
 
 
 def _write_quarantine(problems: Any, path: str) -> None:
