@@ -7,7 +7,7 @@ trace, but are told apart, to be reported together, left out or put aside.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
@@ -26,30 +26,22 @@ KEPT_CHARACTERS = 10_000
 IN_GAP = "in the gap before a cut between splits (data.split.gap)"
 
 
-class Kept(NamedTuple):
-    """A row that becomes an example.
+Kept = tuple[
+    str | None,
+    float | None,
+    bytes,
+    str,
+    tuple[str, ...],
+    bytes,
+    str | None,
+    tuple[str, int, int, int] | None,
+]
+"""A row that becomes an example; a plain tuple, since Beam codes those much faster than named ones.
 
-    Beam codes plain tuples much faster, so this is how one is made and read, not what travels.
-
-    Attributes:
-        split: where it falls; None until the times of all rows are known.
-        time: when it was, where the times decide.
-        serialised: its tf.Example.
-        location: ``file:line``, or its id; with the first step of a window after it.
-        labels: of the row, to be counted.
-        digest: of what the model reads of it.
-        group: of rows that belong together.
-        window: where in a series it was cut out, a ``Window`` as a tuple.
-    """
-
-    split: str | None
-    time: float | None
-    serialised: bytes
-    location: str
-    labels: tuple[str, ...]
-    digest: bytes
-    group: str | None
-    window: tuple[str, int, int, int] | None
+The split it falls to (None until the times of all rows are known); its time, where times decide;
+its serialised tf.Example; its location, ``file:line`` or its id, with the first step of a window
+after it; its labels, to be counted; the digest of its inputs; its group; its ``Window`` as a tuple.
+"""
 
 
 class ReadPart(beam.DoFn):
@@ -90,9 +82,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _kept(
-    row: Row, part: str, role: str, config: IngestConfig, serialise: Serialiser
-) -> tuple[Any, ...]:
+def _kept(row: Row, part: str, role: str, config: IngestConfig, serialise: Serialiser) -> Kept:
     example = example_of(row, role, config)
     location = example.id or f"{part}:{row.line}"
     if row.window is not None:
