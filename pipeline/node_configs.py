@@ -45,7 +45,7 @@ def schema_config(experiment: Experiment) -> SchemaConfig:
     """What the schema is derived from."""
     raw = {name: options.raw for name, options in experiment.features.items()}
     if experiment.task is not None:
-        raw[experiment.task.label] = experiment.task.raw
+        raw |= experiment.task.targets
     return SchemaConfig(
         raw=raw,
         grouped=experiment.data.group is not None,

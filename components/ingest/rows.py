@@ -72,7 +72,7 @@ class Example(NamedTuple):
 
     Attributes:
         split: where it falls; None where the times of all rows decide.
-        label: the task's; None without a task.
+        targets: what the task judges the row by, by name; none without a task.
         values: by feature.
         group: what it belongs together with, if the data have groups.
         id: its name, if the data have ids.
@@ -81,7 +81,7 @@ class Example(NamedTuple):
     """
 
     split: str | None
-    label: RawValue | None
+    targets: dict[str, RawValue]
     values: dict[str, RawValue]
     group: str | None
     id: str | None
@@ -105,10 +105,10 @@ def example_of(row: Row, role: str, config: IngestConfig) -> Example:
     data = config.data
     try:
         values = {name: options.read(row.fields, name) for name, options in config.features.items()}
-        label = None
+        targets = {}
         if config.task is not None:
-            label = config.task.read(row.fields)
-            config.task.check_row(label, values)
+            targets = config.task.read(row.fields)
+            config.task.check_row(targets, values)
         group = _named(row, data.group, "data.group")
         identity = _named(row, data.id, "data.id")
         when = None if data.time is None else time_of(row, data.time)
@@ -117,7 +117,7 @@ def example_of(row: Row, role: str, config: IngestConfig) -> Example:
         split = split_of(row.fields, role, keys, data.split)
     except RawError as error:
         raise BadRow(str(error)) from error
-    return Example(split, label, values, group, identity, when, digest)
+    return Example(split, targets, values, group, identity, when, digest)
 
 
 def _named(row: Row, column: str | None, field: str) -> str | None:
