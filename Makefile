@@ -11,6 +11,9 @@ PYTEST := $(BIN)/python -m pytest -q --numprocesses=logical --maxprocesses=4
 VERSION := $(shell sed -n 's/^ *version="\(.*\)",/\1/p' setup.py)
 VARIANT := cpu
 IMAGE := rondo:$(VERSION)$(if $(filter-out cpu,$(VARIANT)),-$(VARIANT))
+# Of `results`: folder of the data sets, and seeds of training.
+DATA := data
+SEEDS := 0
 # Has JAX, PyTorch or both, and what the tests need: keras, pytest, pytest-xdist, hypothesis, pydantic.
 BACKENDS_PYTHON := $(BIN)/python
 # Slow tests that `test-short` runs too; they share one process, which imports TFX once.
@@ -20,7 +23,7 @@ SHORT := tests/pipeline/test_whole_pipeline.py::test_lstm_learns_word_order_and_
 	$(KUBEFLOW)::test_data_that_are_elsewhere_are_always_read_again
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-short test-current test-backends lint lock image clean
+.PHONY: help setup demo test test-fast test-short test-current test-backends results lint lock image clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -69,6 +72,9 @@ test-backends: $(READY) ## the cells on Keras's JAX and PyTorch backends, where 
 	    KERAS_BACKEND=$$backend JAX_PLATFORMS=$${JAX_PLATFORMS:-cpu} \
 	      $(BACKENDS_PYTHON) -m pytest -q tests/models/test_battery.py || exit 1; \
 	  else echo "$$backend is not installed for $(BACKENDS_PYTHON)"; fi; done
+
+results: $(READY) ## the ready experiments, DATA=FOLDER, SEEDS="0 1 2"; writes experiments/README.md
+	@$(BIN)/python benchmarks/results.py --data "$(DATA)" --seeds $(SEEDS)
 
 lint: $(READY) ## format and lint
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 
 class Case(BaseModel):
@@ -13,8 +13,8 @@ class Case(BaseModel):
     Attributes:
         name: of the row; the experiment file's, unless ``file`` says another.
         file: the experiment, without ``.yaml``.
-        data: file or folder under ``--data`` that becomes ``data.path``; none where the
-            experiment's own path holds, as of data that Rondo generates.
+        data: file or folder under ``--data`` that becomes ``data.path``.
+        get: in place of it, the set that ``rondo data get`` makes here.
         set: more ``--set`` options.
         metrics: those of the task that are shown, the first with its interval; ``{metric: bar}``,
             where none is asked null.  The bar is a lower bound where higher is better.
@@ -28,11 +28,18 @@ class Case(BaseModel):
     name: str
     file: str
     data: str | None = None
+    get: str | None = None
     set: tuple[str, ...] = ()
     metrics: dict[str, float | None]
     minutes: float | None = None
     beside: str = ""
     refused: bool = False
+
+    @model_validator(mode="after")
+    def _data_from_somewhere(self) -> "Case":
+        if (self.data is None) == (self.get is None):
+            raise ValueError("state data or get, one of them")
+        return self
 
 
 def read_cases(file: Path) -> list[Case]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from outcomes.cases import Case
 from outcomes.records import here
 
@@ -38,11 +40,10 @@ def run(
     own.mkdir(parents=True)
     log = own.with_suffix(".log")
     given = [*case.set, f"training.seed={seed}"]
-    if case.data is not None:
-        given.append(f"data.path={(data / case.data).resolve()}")
     # A copy, so that no schema file that a person keeps beside the experiment is read or written.
     file = own / f"{case.file}.yaml"
     shutil.copy(folder / file.name, file)
+    given.append(f"data.path={_data_path(case, data, folder, log)}")
     command = [sys.executable, "-c", RONDO, "run", str(file), "--home", str(own)]
     for value in given:
         command += ["--set", value]
@@ -75,6 +76,24 @@ def run(
         "epochs": record["epochs"],
         "machine": here(os.cpu_count() or 1),
     }
+
+
+def _data_path(case: Case, data: Path, folder: Path, log: Path) -> Path:
+    """Where a case's data are; made first, if that is Rondo's to do and was not done."""
+    if case.data is not None:
+        return (data / case.data).resolve()
+    content = yaml.safe_load((folder / f"{case.file}.yaml").read_text(encoding="utf-8"))
+    path = (folder / content["data"]["path"]).resolve()
+    if not path.exists():
+        with open(log, "w", encoding="utf-8") as written:
+            subprocess.run(
+                [sys.executable, "-c", RONDO, "data", "get", str(case.get)],
+                check=True,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                cwd=folder.parent,
+            )
+    return path
 
 
 def _wait(

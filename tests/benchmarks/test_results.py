@@ -11,8 +11,17 @@ from outcomes.table import END, START, lines_of, write_between_marks
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 CASES = [
-    Case(name="tags", file="tags", metrics={"span_f1": 0.8, "log_loss": 0.5}, minutes=10),
-    Case(name="rates", file="exchange", metrics={"rse": None}, refused=True, beside="0.02"),
+    Case(
+        name="tags", file="tags", data="tags", metrics={"span_f1": 0.8, "log_loss": 0.5}, minutes=10
+    ),
+    Case(
+        name="rates",
+        file="exchange",
+        get="rates",
+        metrics={"rse": None},
+        refused=True,
+        beside="0.02",
+    ),
 ]
 
 
@@ -92,6 +101,9 @@ def test_cases_are_checked_and_found_by_name(tmp_path: Path) -> None:
     file = tmp_path / "results.yaml"
     file.write_text("tags: {metric: 1}\n")
     with pytest.raises(ValueError, match=r"results\.yaml: tags\.metrics: Field required"):
+        read_cases(file)
+    file.write_text("tags: {metrics: {span_f1: 1}}\n")
+    with pytest.raises(ValueError, match="state data or get, one of them"):
         read_cases(file)
 
 
