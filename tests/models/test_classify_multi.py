@@ -185,7 +185,9 @@ def test_a_label_that_is_not_served_is_missed() -> None:
 
 
 def test_clients_get_the_labels_above_the_threshold_the_likeliest_first() -> None:
-    found = served(TASK, np.array([[0.6, 0.2, 0.9], [0.1, 0.5, 0.2], [0.1, 0.1, 0.1]], np.float32))
+    scores = tf.constant([[0.6, 0.2, 0.9], [0.1, 0.5, 0.2], [0.1, 0.1, 0.1]])
+    outputs = graph.served_outputs(TASK, scores, LABELS, Asked({}, {}))
+    found = {name: value.numpy() for name, value in outputs.items()}
     assert list(found) == ["answer", "answer_length", "labels", "scores"]
     assert found["answer"].tolist() == [[b"c", b"a", b""], [b"b", b"", b""], [b""] * 3]
     assert found["answer_length"].tolist() == [2, 1, 0]
@@ -263,11 +265,16 @@ def test_the_baseline_answers_the_set_with_the_best_f1(
         for many in range(1, 4)
     )
     assert best[1] == 2
-    np.testing.assert_allclose(scores, [5 / 8, 0.5, 2 / 8])
+    np.testing.assert_allclose(scores, [[5 / 8, 4 / 8, 2 / 8], [1, 1, 0]])
     words = tf.zeros([2, 4])
     asked = Asked({"words": words, "words_length": tf.constant([4, 3])}, {})
     given = graph.baseline_scores(task, {"label": scores}, asked)
-    assert given.shape == ((2, 3) if task is TASK else (2, 4, 3))
+    assert given.scores.shape == ((2, 3) if task is TASK else (2, 4, 3))
+    # What is answered does not depend on the threshold.
+    sure = task.model_copy(update={"threshold": 0.99})
+    outputs = graph.judged_outputs(sure, given, LABELS, asked)
+    assert outputs["answer"].numpy()[0].ravel()[:3].tolist() == [b"a", b"b", b""]
+    assert outputs["answered"].numpy().sum() == 2 * (2 if task is TASK else 7)
 
 
 def test_one_temperature_is_fitted_on_the_steps_within_the_length() -> None:

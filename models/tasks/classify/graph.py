@@ -72,21 +72,18 @@ def baseline(
         learnt: holds the label vocabulary.
 
     Returns:
-        ``label`` float32 ``[labels]``.
+        ``label`` float32 ``[labels]``, of sets ``[2, labels]``.
     """
     names = label_names(options, learnt)
     return {LABEL: ANSWERS[options.answer].baseline(options, labels, names)}
 
 
-def baseline_scores(
-    options: Options, baseline: Mapping[str, np.ndarray], asked: Asked
-) -> tf.Tensor:
-    """The baseline's answer to a batch, as the network would give it."""
-    scores = tf.constant(baseline[LABEL])
+def baseline_scores(options: Options, baseline: Mapping[str, np.ndarray], asked: Asked) -> Any:
+    """The baseline's answer to a batch, as the network would give it; ``Answered`` of sets."""
     shape = [asked.rows]
     if options.aligned:
         shape.append(tf.shape(asked.inputs[options.aligned[0]])[1])
-    return tf.broadcast_to(scores, [*shape, len(baseline[LABEL])])
+    return ANSWERS[options.answer].baseline_scores(options, baseline[LABEL], shape)
 
 
 def served_outputs(
@@ -110,12 +107,20 @@ def served_outputs(
         ``scores`` have its axis behind that of the batch, and ``length`` int32 ``[batch]`` tells
         how many steps there are.
     """
-    lengths = asked.inputs[f"{options.aligned[0]}_length"] if options.aligned else None
+    lengths = _lengths(options, asked)
     return ANSWERS[options.answer].served_outputs(options, scores, labels, lengths)
 
 
-judged_outputs = served_outputs
-"""What ``example_statistics`` reads."""
+def judged_outputs(
+    options: Options, scores: Any, labels: Sequence[str], asked: Asked
+) -> dict[str, tf.Tensor]:
+    """What ``example_statistics`` reads: the served outputs, and what they leave out."""
+    lengths = _lengths(options, asked)
+    return ANSWERS[options.answer].judged_outputs(options, scores, labels, lengths)
+
+
+def _lengths(options: Options, asked: Asked) -> tf.Tensor | None:
+    return asked.inputs[f"{options.aligned[0]}_length"] if options.aligned else None
 
 
 def statistics(options: Options) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Any number of labels, of a row or of each step: a sigmoid and binary cross-entropy a label.
 
 The trivial baseline scores each label with its share of the train split and answers one and the
-same set everywhere: of the sets of the most frequent labels, the one whose F1 over all labels
-together is the best on the train split.  What belongs to it scores the threshold at least.
+same set everywhere, whatever the threshold: of the sets of the most frequent labels, the one whose
+F1 over all labels together is the best on the train split.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -22,6 +23,13 @@ from models.tasks.names import SMALLEST_PROBABILITY, names_as_bytes
 
 SUMS = ("sets", "decisions", *f1.COUNTS, "example_f1", "exact", "log_loss", *GAPS)
 """A set is judged as a whole; a decision is whether one label is in it."""
+
+
+class Answered(NamedTuple):
+    """Scores, and which labels are answered, both ``[..., labels]``, where no threshold decides."""
+
+    scores: tf.Tensor
+    answered: tf.Tensor
 
 
 def preprocess(options: Options, raw: tf.Tensor, analyzers: Analyzers) -> tf.RaggedTensor:
@@ -50,7 +58,7 @@ def loss(
     return SetCrossEntropy(set_weights(options, names, labels, _sets_in(options)).tolist())
 
 
-def _sets_in(options: Options):
+def _sets_in(options: Options) -> Callable[[np.ndarray], int]:
     return (lambda ids: 1) if not options.aligned else steps_opened
 
 
@@ -60,33 +68,38 @@ def training_metrics(options: Options) -> list[keras.metrics.Metric]:
 
 
 def baseline(options: Options, labels: Iterable[np.ndarray], names: list[str]) -> np.ndarray:
-    """Scores of the one set that the baseline answers, float32 ``[labels]``."""
+    """Shares of the labels, and 1 for those that are answered, float32 ``[2, labels]``.
+
+    Each label is counted once more present and once more absent than it is.
+    """
     counts, sets, sets_in = np.zeros(len(names)), 0, _sets_in(options)
     for ids in labels:
         ids = np.ravel(ids)
         counts += np.bincount(ids[ids >= 0], minlength=len(names))
         sets += sets_in(ids)
-    shares = (counts + 1.0) / (sets + 2.0)
     order = np.argsort(-counts, kind="stable")
     # F1 of answering the first 1, 2, ... labels of the order to every set.
     found = f1.f1(np.cumsum(counts[order]), sets * np.arange(1.0, len(names) + 1), counts.sum())
-    answered = order[: int(np.argmax(np.nan_to_num(found))) + 1]
-    threshold = np.float32(options.threshold)
-    scores = np.minimum(shares.astype(np.float32), np.nextafter(threshold, np.float32(0.0)))
-    scores[answered] = np.maximum(shares[answered], threshold)
-    return scores
+    answered = np.zeros(len(names))
+    answered[order[: int(np.argmax(np.nan_to_num(found))) + 1]] = 1.0
+    return np.stack([(counts + 1.0) / (sets + 2.0), answered]).astype(np.float32)
+
+
+def baseline_scores(options: Options, baseline: np.ndarray, shape: list[tf.Tensor]) -> Answered:
+    """The baseline's answer to as many sets as a shape ``[batch]`` or ``[batch, time]`` has."""
+    scores, answered = (tf.broadcast_to(tf.constant(row), [*shape, len(row)]) for row in baseline)
+    return Answered(scores, answered > 0)
 
 
 def served_outputs(
-    options: Options, scores: tf.Tensor, labels: Sequence[str], lengths: tf.Tensor | None
+    options: Options,
+    scores: tf.Tensor | Answered,
+    labels: Sequence[str],
+    lengths: tf.Tensor | None,
 ) -> dict[str, tf.Tensor]:
     """``answer``, ``answer_length``, ``labels``, ``scores``; see ``graph.served_outputs``."""
+    scores, answered = _answered(options, scores, lengths)
     names = tf.constant(list(labels))
-    answered = scores >= options.threshold
-    if lengths is not None:
-        inside = tf.sequence_mask(lengths, tf.shape(scores)[1])
-        answered &= inside[..., None]
-        scores = tf.where(inside[..., None], scores, 0.0)
     # The likeliest first; what is not answered comes behind all that is.
     order = tf.argsort(tf.where(answered, scores, -1.0), direction="DESCENDING", stable=True)
     count = tf.reduce_sum(tf.cast(answered, tf.int32), axis=-1)
@@ -97,6 +110,30 @@ def served_outputs(
         "scores": scores,
     }
     return served if lengths is None else served | {"length": lengths}
+
+
+def judged_outputs(
+    options: Options,
+    scores: tf.Tensor | Answered,
+    labels: Sequence[str],
+    lengths: tf.Tensor | None,
+) -> dict[str, tf.Tensor]:
+    """The served outputs, and ``answered`` float32 in the shape of the scores: 1 or 0."""
+    _, answered = _answered(options, scores, lengths)
+    served = served_outputs(options, scores, labels, lengths)
+    return served | {"answered": tf.cast(answered, tf.float32)}
+
+
+def _answered(
+    options: Options, scores: tf.Tensor | Answered, lengths: tf.Tensor | None
+) -> Answered:
+    """Scores and which labels are answered, none beyond the lengths."""
+    if not isinstance(scores, Answered):
+        scores = Answered(scores, scores >= options.threshold)
+    if lengths is None:
+        return scores
+    inside = tf.sequence_mask(lengths, tf.shape(scores.scores)[1])[..., None]
+    return Answered(tf.where(inside, scores.scores, 0.0), scores.answered & inside)
 
 
 def statistics(options: Options) -> tuple[str, ...]:
@@ -122,7 +159,11 @@ def example_statistics(
         if (lengths != steps).any():
             raise ValueError(f"{lengths.tolist()} steps were answered, where rows have {steps}")
     names = names_as_bytes(np.asarray(outputs["labels"])[0]).tolist()
-    scores = np.asarray(outputs["scores"], np.float32).reshape(rows, -1, len(names))[:, :steps]
+    scores, answered = (
+        np.asarray(outputs[name], np.float64).reshape(rows, -1, len(names))[:, :steps]
+        for name in ("scores", "answered")
+    )
+    answered = answered > 0
     places = {name: place for place, name in enumerate(names)}
     present = np.zeros((rows, steps, len(names)), bool)
     unknown = np.zeros((rows, steps))
@@ -132,8 +173,6 @@ def example_statistics(
                 present[row, step, places[name]] = True
             else:
                 unknown[row, step] += 1.0
-    answered = scores >= np.float32(options.threshold)
-    scores = scores.astype(np.float64)
     hits = (present & answered).sum(axis=-1)
     true, guessed = present.sum(axis=-1) + unknown, answered.sum(axis=-1)
     right = np.clip(np.where(present, scores, 1.0 - scores), SMALLEST_PROBABILITY, 1.0)

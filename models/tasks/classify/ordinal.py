@@ -24,7 +24,9 @@ RANKS = ("distance", "squares", "true", "true_squares", "answered", "answered_sq
 SUMS = (*single.SUMS, *RANKS)
 
 loss = single.loss
+baseline_scores = single.baseline_scores
 served_outputs = single.served_outputs
+judged_outputs = single.judged_outputs
 calibration = single.calibration
 calibrated = single.calibrated
 

@@ -57,6 +57,11 @@ def baseline(options: Options, labels: Iterable[np.ndarray], names: list[str]) -
     return frequencies(labels, len(names))
 
 
+def baseline_scores(options: Options, baseline: np.ndarray, shape: list[tf.Tensor]) -> tf.Tensor:
+    """The baseline's answer to as many rows as a shape ``[batch]`` has."""
+    return tf.broadcast_to(tf.constant(baseline), [*shape, len(baseline)])
+
+
 def served_outputs(
     options: Options, scores: tf.Tensor, labels: Sequence[str], lengths: tf.Tensor | None
 ) -> dict[str, tf.Tensor]:
@@ -68,6 +73,9 @@ def served_outputs(
         "labels": tf.broadcast_to(names[None, :], tf.shape(scores)),
         "scores": scores,
     }
+
+
+judged_outputs = served_outputs
 
 
 def statistics(options: Options) -> tuple[str, ...]:
