@@ -183,6 +183,12 @@ def test_weighted_loss_is_that_of_keras_with_class_weights(
     )
 
 
+def test_a_network_that_is_only_measured_needs_no_labels() -> None:
+    for options in ANSWERS.values():
+        task = Options(kind="classify", label="x", class_weights="balanced", **options)
+        assert graph.loss(task, None, None).get_config().get("weights") is None
+
+
 def test_weights_of_labels_that_do_not_exist_are_refused(plain_learnt: Callable) -> None:
     task = Options(kind="classify", label="sentiment", class_weights={"bda": 2.0})
     said = "class_weights: 'bda' is no label; did you mean bad"

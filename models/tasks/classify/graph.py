@@ -42,7 +42,7 @@ def label_names(options: Options, learnt: Learnt) -> list[str]:
 def head(options: Options, body: keras.KerasTensor | Steps, learnt: Learnt) -> keras.KerasTensor:
     """``[batch, units]`` to probabilities ``[batch, labels]``, float32; those of steps likewise."""
     values = body.values if isinstance(body, Steps) else body
-    return ANSWERS[options.answer].head(options, values, len(label_names(options, learnt)))
+    return ANSWERS[options.answer].head(options, values, learnt)
 
 
 def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losses.Loss:
@@ -51,9 +51,7 @@ def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losse
     Raises:
         ValueError: a label that has a weight does not exist.
     """
-    names = label_names(options, learnt)
-    rows = None if labels is None else labels()
-    return ANSWERS[options.answer].loss(options, names, rows)
+    return ANSWERS[options.answer].loss(options, learnt, labels)
 
 
 def training_metrics(options: Options, learnt: Learnt) -> list[keras.metrics.Metric]:

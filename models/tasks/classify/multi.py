@@ -19,7 +19,7 @@ from models.tasks.calibration import GAPS, SMALLEST, calibration_error, fitted_e
 from models.tasks.classify import SEPARATOR, Options
 from models.tasks.classify.losses import SetCrossEntropy, set_weights
 from models.tasks.classify.sets import MicroF1, ids_of_sets, present_labels, steps_opened
-from models.tasks.names import SMALLEST_PROBABILITY, names_as_bytes
+from models.tasks.names import SMALLEST_PROBABILITY, Labels, names_as_bytes
 
 SUMS = ("sets", "decisions", *f1.COUNTS, "example_f1", "exact", "log_loss", *GAPS)
 """A set is judged as a whole; a decision is whether one label is in it."""
@@ -42,20 +42,20 @@ def label_names(options: Options, learnt: Learnt) -> list[str]:
     return learnt.vocabulary(LABEL)
 
 
-def head(options: Options, body: keras.KerasTensor, labels: int) -> keras.KerasTensor:
+def head(options: Options, body: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
     """``[batch, (time,) units]`` to probabilities ``[batch, (time,) labels]``, float32."""
+    labels = learnt.vocabulary_size(LABEL)
     return keras.layers.Dense(
         labels, activation="sigmoid", dtype="float32", name="classify.scores"
     )(body)
 
 
-def loss(
-    options: Options, names: list[str], labels: Iterable[np.ndarray] | None
-) -> keras.losses.Loss:
+def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losses.Loss:
     """Binary cross-entropy, in nats a label, times what it weighs."""
     if options.class_weights == "none" or labels is None:
         return SetCrossEntropy()
-    return SetCrossEntropy(set_weights(options, names, labels, _sets_in(options)).tolist())
+    names = label_names(options, learnt)
+    return SetCrossEntropy(set_weights(options, names, labels(), _sets_in(options)).tolist())
 
 
 def _sets_in(options: Options) -> Callable[[np.ndarray], int]:

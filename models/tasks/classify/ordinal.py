@@ -18,12 +18,12 @@ from models.features.analyzers import Analyzers, Learnt
 from models.tasks.calibration import GAPS, calibration_error
 from models.tasks.classify import Options, single
 from models.tasks.classify.levels import CumulativeLink, RankError
-from models.tasks.names import frequencies, names_as_bytes
+from models.tasks.classify.losses import WeightedCrossEntropy, label_weights
+from models.tasks.names import Labels, frequencies, names_as_bytes
 
 RANKS = ("distance", "squares", "true", "true_squares", "answered", "answered_squares")
 SUMS = (*single.SUMS, *RANKS)
 
-loss = single.loss
 baseline_scores = single.baseline_scores
 served_outputs = single.served_outputs
 judged_outputs = single.judged_outputs
@@ -42,9 +42,17 @@ def label_names(options: Options, learnt: Learnt) -> list[str]:
     return list(options.labels or ())
 
 
-def head(options: Options, body: keras.KerasTensor, labels: int) -> keras.KerasTensor:
+def head(options: Options, body: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
     """``[batch, units]`` to probabilities ``[batch, levels]``, float32."""
-    return CumulativeLink(labels, dtype="float32", name="classify.scores")(body)
+    return CumulativeLink(len(options.labels or ()), dtype="float32", name="classify.scores")(body)
+
+
+def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losses.Loss:
+    """Cross-entropy of the true level, in nats, times what it weighs."""
+    if options.class_weights == "none" or labels is None:
+        return keras.losses.SparseCategoricalCrossentropy()
+    weights = label_weights(options, label_names(options, learnt), labels())
+    return WeightedCrossEntropy(weights.tolist())
 
 
 def training_metrics(options: Options) -> list[keras.metrics.Metric]:

@@ -16,7 +16,7 @@ from models.tasks import f1
 from models.tasks.calibration import GAPS, SMALLEST, calibration_error, fitted, gaps
 from models.tasks.classify import Options
 from models.tasks.classify.losses import WeightedCrossEntropy, label_weights
-from models.tasks.names import SMALLEST_PROBABILITY, frequencies, names_as_bytes
+from models.tasks.names import SMALLEST_PROBABILITY, Labels, frequencies, names_as_bytes
 
 SUMS = ("rows", "correct", "log_loss", *GAPS)
 
@@ -31,20 +31,20 @@ def label_names(options: Options, learnt: Learnt) -> list[str]:
     return learnt.vocabulary(LABEL)
 
 
-def head(options: Options, body: keras.KerasTensor, labels: int) -> keras.KerasTensor:
+def head(options: Options, body: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
     """``[batch, units]`` to probabilities ``[batch, labels]``, float32."""
+    labels = learnt.vocabulary_size(LABEL)
     return keras.layers.Dense(
         labels, activation="softmax", dtype="float32", name="classify.scores"
     )(body)
 
 
-def loss(
-    options: Options, names: list[str], labels: Iterable[np.ndarray] | None
-) -> keras.losses.Loss:
+def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losses.Loss:
     """Cross-entropy of the true label, in nats, times what it weighs."""
     if options.class_weights == "none" or labels is None:
         return keras.losses.SparseCategoricalCrossentropy()
-    return WeightedCrossEntropy(label_weights(options, names, labels).tolist())
+    weights = label_weights(options, label_names(options, learnt), labels())
+    return WeightedCrossEntropy(weights.tolist())
 
 
 def training_metrics(options: Options) -> list[keras.metrics.Metric]:
