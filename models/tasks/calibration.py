@@ -61,8 +61,12 @@ def softened(scores: np.ndarray, temperature: float) -> np.ndarray:
 
 def softened_each(scores: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities of any shape, each of a label for itself, at a temperature; float64."""
+    return 1.0 / (1.0 + np.exp(-_logits(scores) / temperature))
+
+
+def _logits(scores: np.ndarray) -> np.ndarray:
     held = np.clip(np.asarray(scores, np.float64), SMALLEST, 1.0 - SMALLEST)
-    return 1.0 / (1.0 + np.exp(-(np.log(held) - np.log1p(-held)) / temperature))
+    return np.log(held) - np.log1p(-held)
 
 
 def fitted(scores: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -78,9 +82,9 @@ def fitted(scores: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     """
     scores, labels = np.asarray(scores, np.float64)[labels >= 0], labels[labels >= 0]
     truth = labels[:, None] == np.arange(scores.shape[-1])
-    aims = _cautious(truth, len(labels), scores.shape[-1] - 1)
+    cautious = _cautious(truth, len(labels), scores.shape[-1] - 1)
 
-    def loss(temperature: float) -> float:
+    def loss(aims: np.ndarray, temperature: float) -> float:
         return -(aims * np.log(softened(scores, temperature))).sum() / max(len(labels), 1)
 
     def judged(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +92,7 @@ def fitted(scores: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         right = probabilities.argmax(axis=-1) == labels
         return losses, gaps(probabilities.max(axis=-1)[:, None], right[:, None])
 
-    temperature = best_temperature(loss)
+    temperature = _no_surer_than_shown(loss, truth, cautious)
     return _told(temperature, judged(scores), judged(softened(scores, temperature)))
 
 
@@ -100,30 +104,44 @@ def fitted_each(scores: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray
         present: whether it is, bool ``[items, labels]``.
     """
     scores = np.asarray(scores, np.float64)
-    aims = _cautious(present, len(present), 1)
+    cautious, logits = _cautious(present, len(present), 1), _logits(scores)
 
-    def loss(temperature: float) -> float:
-        chances = softened_each(scores, temperature)
-        losses = aims * np.log(chances) + (1.0 - aims) * np.log1p(-chances)
-        return -losses.sum() / max(scores.size, 1)
+    def loss(aims: np.ndarray, temperature: float) -> float:
+        # log(sigmoid(-x)) = -log(1 + exp(x)), finite where the sigmoid is 1 to the last digit.
+        losses = np.logaddexp(0.0, logits / temperature) - aims * logits / temperature
+        return losses.sum() / max(scores.size, 1)
 
     def judged(chances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         right = np.where(present, chances, 1.0 - chances).reshape(-1)
         flat = chances.reshape(-1, 1)
         return -np.log(np.clip(right, SMALLEST, 1.0)), gaps(flat, present.reshape(-1, 1))
 
-    temperature = best_temperature(loss)
+    temperature = _no_surer_than_shown(loss, present, cautious)
     return _told(temperature, judged(scores), judged(softened_each(scores, temperature)))
 
 
 def _cautious(truth: np.ndarray, rows: int, others: int) -> np.ndarray:
     """What probabilities are to come near: as if one row more had been answered wrongly.
 
-    Without it, a split that is answered without a fault would ask for a certainty that nothing
-    shows (Platt 1999, Probabilistic Outputs for Support Vector Machines, section 2.2).
+    Method: Platt 1999, Probabilistic Outputs for Support Vector Machines, section 2.2.
     """
     doubt = 1.0 / (rows + 2)
     return np.where(truth, 1.0 - doubt, doubt / others)
+
+
+def _no_surer_than_shown(
+    loss: Callable[[np.ndarray, float], float], truth: np.ndarray, cautious: np.ndarray
+) -> float:
+    """The best temperature; one below 1, which makes surer, only as far as caution allows.
+
+    A split that is answered without a fault would ask for a certainty that nothing shows.  The
+    loss of ``truth`` never rises by this, since it falls from 1 on the way to its valley.
+    """
+    best = best_temperature(lambda temperature: loss(truth, temperature))
+    if best >= 1.0:
+        return best
+    careful = best_temperature(lambda temperature: loss(cautious, temperature))
+    return min(max(best, careful), 1.0)
 
 
 def _told(

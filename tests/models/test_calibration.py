@@ -64,6 +64,20 @@ def test_a_split_without_a_fault_asks_for_no_certainty() -> None:
     assert sure == pytest.approx(21 / 22, rel=1e-3)
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 40), sureness=st.floats(0.1, 30.0))
+def test_the_split_is_never_told_worse(seed: int, rows: int, sureness: float) -> None:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, rows)
+    logits = random.normal(size=(rows, 3)) + sureness * (labels[:, None] == np.arange(3))
+    scores = calibration.softened(np.exp(logits - logits.max(axis=1, keepdims=True)), 1.0)
+    found = calibration.fitted(scores, labels)
+    assert found["log_loss_after"] <= found["log_loss_before"] + 1e-9
+    present = random.random((rows, 2)) < 0.5
+    found = calibration.fitted_each(np.where(present, 0.6, 0.3) ** (1 / sureness), present)
+    assert found["log_loss_after"] <= found["log_loss_before"] + 1e-9
+
+
 def test_rows_without_a_label_and_no_rows_at_all_change_nothing() -> None:
     scores = np.array([[0.7, 0.3], [0.2, 0.8], [0.5, 0.5]])
     with_one = calibration.fitted(scores, np.array([0, 0, -1]))

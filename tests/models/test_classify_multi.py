@@ -43,6 +43,22 @@ def test_a_set_is_read_from_a_list_or_a_text(came: Any, read: str) -> None:
     assert list(TASK.counted(targets)) == read.split()
 
 
+names = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters=","), min_size=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(names, max_size=5), min_size=1, max_size=4))
+def test_any_names_are_read_alike_from_lists_and_texts(sets: list[list[str]]) -> None:
+    expected = [sorted(set(each)) for each in sets]
+    by_text = [",".join(each) for each in sets]
+    for came in (sets, by_text):
+        (read,) = STEPS.read({"topics": came}).values()
+        assert [part.split("\n") if part else [] for part in read] == expected
+    for each, text, found in zip(sets, by_text, expected, strict=True):
+        for came in (each, text):
+            assert list(TASK.counted(TASK.read({"topics": came}))) == found
+
+
 @pytest.mark.parametrize(
     ("came", "read"),
     [
