@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.baselines.sets import answers_sets
 from components.read import list_of, raw_examples
 from components.train.run import KERAS_MODEL, VALUES
+from components.transform import TftLearnt
 from models.dotted import cell_module
 from models.export import network_inputs
 from models.features.per_step import is_per_step
@@ -23,7 +25,7 @@ from models.features.strings import first_token
 from models.insight import activations, figures
 from models.insight.attribution import Attribution, integrated_gradients
 from models.insight.neighbours import embedding_matrix, nearest
-from models.options import LABEL, FeatureOptions, did_you_mean, graph_module
+from models.options import FeatureOptions, did_you_mean, graph_module
 from pipeline.comparable import described
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
@@ -76,6 +78,11 @@ class Explained:
                 f"{experiment.name}: labels are explained, of the tasks {' and '.join(TASKS)}; "
                 f"this is {described(experiment)}"
             )
+        if answers_sets(experiment.task):
+            raise WorkspaceError(
+                f"{experiment.name}: one label of several is explained; this task answers sets of "
+                "labels (`rondo compare` shows what a network without order comes to)"
+            )
         self.experiment = experiment
         self.transform = tft.TFTransformOutput(record.artifacts["transform_graph"])
         self.network = _load(experiment, record.artifacts["model_run"])
@@ -123,7 +130,8 @@ class Explained:
             name: integrated_gradients(self.network, repeated, name, answers, at_step)
             for name in self.sequences
         }
-        labels = [label.decode() for label in self.transform.vocabulary_by_name(LABEL)]
+        task = self.experiment.task
+        labels = graph_module("tasks", task.kind).label_names(task, TftLearnt(self.transform))
         found = []
         for row, example in enumerate(self.rows):
             places = np.flatnonzero(of_row == row)

@@ -8,6 +8,7 @@ import numpy as np
 
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
+from components.baselines.sets import answers_sets, one_set, regression_a_label
 from components.baselines.train import trained
 from components.progress import EpochEnd, Event, StepEnd
 from models.baselines.encoders import Scores, readable, wordy
@@ -58,15 +59,22 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
     """
     task, features = rows.task, rows.features
     found = [_plain("majority label", rows, _majority)]
-    if task.kind == "tag":
+    if answers_sets(task):
+        found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
+        if wordy(features) and not task.aligned:
+            name = "TF-IDF + a logistic regression a label"
+            found.append(_plain(name, rows, lambda rows, tell: Made(*regression_a_label(rows))))
+    elif task.kind == "tag":
         if _tokens_of(features, task) is not None:
             found.append(_plain("each token's majority label", rows, _token_labels))
-        beside = ("each step alone", each_step_alone(network))
     else:
         if wordy(features):
             found.append(_plain("TF-IDF + logistic regression", rows, _logistic))
         if readable(features):
             found.append(_plain("gradient-boosted trees", rows, _trees))
+    if task.aligned:
+        beside = ("each step alone", each_step_alone(network))
+    else:
         name = "bag of embeddings" if wordy(features) else "mean of the steps"
         beside = (name, bag_of_embeddings(network))
     has_steps = wordy(features) or any(options.raw.is_sequence for options in features.values())

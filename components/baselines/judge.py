@@ -1,7 +1,7 @@
 """A baseline's metrics, by the task's own statistics, so that they are the Evaluator's numbers."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,18 +25,53 @@ def judged(
         targets: what each row is judged by, by name; lists of labels where steps are answered.
         scores: probabilities of each row, ``[names]`` or ``[time, names]``.
     """
+
+    def stacked(places: list[int], asked: Asked) -> tf.Tensor:
+        return tf.constant(np.stack([scores[place] for place in places]), tf.float32)
+
+    return _judged(task, names, targets, stacked)
+
+
+def judged_trivial(
+    task: TaskOptions,
+    names: Sequence[str],
+    targets: Mapping[str, Sequence[Any]],
+    baseline: Mapping[str, np.ndarray],
+) -> dict[str, float]:
+    """Metrics of the task's own trivial baseline over the rows of a split.
+
+    Args:
+        task: the task's options.
+        names: see ``judged``.
+        targets: see ``judged``.
+        baseline: as the task's ``baseline`` gave it.
+    """
+    graph = graph_module("tasks", task.kind)
+
+    def answered(places: list[int], asked: Asked) -> Any:
+        return graph.baseline_scores(task, baseline, asked)
+
+    return _judged(task, names, targets, answered)
+
+
+def _judged(
+    task: TaskOptions,
+    names: Sequence[str],
+    targets: Mapping[str, Sequence[Any]],
+    scores_of: Callable[[list[int], Asked], Any],
+) -> dict[str, float]:
     graph = graph_module("tasks", task.kind)
     # Rows of one length go together: the statistics take no padding.
     alike: defaultdict[int, list[int]] = defaultdict(list)
-    for row, answer in enumerate(scores):
-        alike[len(answer) if task.steps_of else 0].append(row)
+    for row, target in enumerate(targets[task.label]):
+        alike[len(target) if task.steps_of else 0].append(row)
     sums = np.zeros(len(graph.statistics(task)))
     for steps, places in alike.items():
-        together = tf.constant(np.stack([scores[place] for place in places]), tf.float32)
-        inputs = {}
-        if task.steps_of:
-            inputs[f"{task.steps_of}_length"] = tf.fill([len(places)], steps)
-        outputs = graph.judged_outputs(task, together, names, Asked(inputs, {}))
+        inputs = {name: tf.zeros([len(places), steps]) for name in task.aligned or ("",)}
+        for name in task.aligned:
+            inputs[f"{name}_length"] = tf.fill([len(places)], steps)
+        asked = Asked(inputs, {})
+        outputs = graph.judged_outputs(task, scores_of(places, asked), names, asked)
         truth = {
             name: np.array([values[place] for place in places], object)
             for name, values in targets.items()

@@ -25,7 +25,7 @@ def command(name: str, batch_size: int, home: str) -> None:
 
     Fields that the model does not read (an id, the label) are left aside; a field that is absent or
     null gets the experiment's value for missing ones, where it has one.  A sequence is a list, of
-    any length; rows of the same length are answered together.
+    any length; rows of the same length are answered together.  Answers are shown without padding.
     """
     from pipeline.workspace import existing
     from serving.client import LocalModel
@@ -37,7 +37,27 @@ def command(name: str, batch_size: int, home: str) -> None:
     defaults, forms = read_defaults(exported), read_forms(exported)
     rows = read_rows(sys.stdin.buffer, set(model.signature.inputs), defaults, forms)
     for answer in model.predict(rows, batch_size=batch_size):
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        click.echo(json.dumps(unpadded(answer), ensure_ascii=False))
+
+
+def unpadded(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's answer without the padding of what has ``NAME_length`` beside it.
+
+    Args:
+        answer: outputs by name; ``NAME`` has the axes of its lengths, and one more.
+    """
+    shown = dict(answer)
+    for name, lengths in answer.items():
+        padded = name.removesuffix("_length")
+        if padded != name and isinstance(answer.get(padded), list):
+            shown[padded] = _cut(answer[padded], lengths)
+    return shown
+
+
+def _cut(values: list[Any], lengths: Any) -> list[Any]:
+    if isinstance(lengths, list):
+        return [_cut(part, length) for part, length in zip(values, lengths, strict=True)]
+    return values[:lengths]
 
 
 def read_defaults(model: Path) -> dict[str, Any]:

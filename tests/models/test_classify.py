@@ -1,17 +1,23 @@
 """Classification: statistics against scikit-learn, baseline, served outputs, label checks."""
 
+import re
 from collections.abc import Callable
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, log_loss
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+from sklearn.utils.class_weight import compute_class_weight
 
 from models.asked import Asked
 from models.options import LabelCount
+from models.raw import RawError
 from models.tasks.classify import Options, graph
+from models.tasks.names import SMALLEST_PROBABILITY
 
 TASK = Options(kind="classify", label="sentiment")
 LABELS = ["good", "bad", "so-so"]
@@ -46,7 +52,7 @@ def test_metrics_equal_those_of_scikit_learn(seed: int, rows: int) -> None:
     metrics = graph.summarise(TASK, statistics.sum(axis=0))
     guessed = [LABELS[i] for i in scores.argmax(axis=1)]
     assert metrics["accuracy"] == pytest.approx(accuracy_score(truth, guessed))
-    clipped = np.clip(scores, graph.SMALLEST_PROBABILITY, 1.0)
+    clipped = np.clip(scores, SMALLEST_PROBABILITY, 1.0)
     order = np.argsort(LABELS)
     expected = log_loss(truth, clipped[:, order], labels=sorted(LABELS))
     assert metrics["log_loss"] == pytest.approx(expected, rel=1e-5)
@@ -70,7 +76,7 @@ def test_labels_are_read_as_bytes_and_as_text() -> None:
     scores = np.array([[0.7, 0.2, 0.1]])
     for truth in (np.array(["good"]), np.array([b"good"]), np.array([b"good"], object)):
         row = graph.example_statistics(TASK, {"sentiment": truth}, outputs(scores, LABELS))
-        np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
+        np.testing.assert_allclose(row[:, :3], [[1.0, 1.0, -np.log(0.7)]])
 
 
 def test_labels_outside_ascii_are_read_as_text_too() -> None:
@@ -79,14 +85,14 @@ def test_labels_outside_ascii_are_read_as_text_too() -> None:
         row = graph.example_statistics(
             TASK, {"sentiment": truth}, outputs(scores, ["größer", "小"])
         )
-        np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
+        np.testing.assert_allclose(row[:, :3], [[1.0, 1.0, -np.log(0.7)]])
 
 
 def test_labels_outside_ascii_are_read_as_bytes() -> None:
     scores = np.array([[0.3, 0.7]])
     truth = np.array(["小".encode()], object)
     row = graph.example_statistics(TASK, {"sentiment": truth}, outputs(scores, ["größer", "小"]))
-    np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
+    np.testing.assert_allclose(row[:, :3], [[1.0, 1.0, -np.log(0.7)]])
 
 
 @pytest.mark.parametrize("unknown", [b"never seen", b"", b"goo", b"goodness"])
@@ -95,18 +101,19 @@ def test_a_label_that_is_not_served_counts_as_wrong(unknown: bytes) -> None:
     row = graph.example_statistics(
         TASK, {"sentiment": np.array([unknown])}, outputs(scores, LABELS)
     )
-    np.testing.assert_allclose(row, [[1.0, 0.0, -np.log(graph.SMALLEST_PROBABILITY)]])
+    np.testing.assert_allclose(row[:, :3], [[1.0, 0.0, -np.log(SMALLEST_PROBABILITY)]])
 
 
 def test_a_probability_of_nothing_has_a_finite_loss() -> None:
     scores = np.array([[1.0, 0.0, 0.0]])
     row = graph.example_statistics(TASK, {"sentiment": np.array([b"bad"])}, outputs(scores, LABELS))
     assert np.isfinite(row).all()
-    assert row[0, 2] == pytest.approx(-np.log(graph.SMALLEST_PROBABILITY))
+    assert row[0, 2] == pytest.approx(-np.log(SMALLEST_PROBABILITY))
 
 
 def test_metrics_of_many_sums_come_at_once_and_none_of_no_row() -> None:
-    sums = np.array([[4.0, 3.0, 2.0], [0.0, 0.0, 0.0]])
+    sums = np.zeros((2, len(graph.statistics(TASK))))
+    sums[0, :3] = 4.0, 3.0, 2.0
     metrics = graph.summarise(TASK, sums)
     assert metrics["accuracy"][0] == 0.75
     assert metrics["log_loss"][0] == 0.5
@@ -114,14 +121,150 @@ def test_metrics_of_many_sums_come_at_once_and_none_of_no_row() -> None:
     assert np.isnan(metrics["log_loss"][1])
 
 
-def test_what_the_options_promise_is_what_the_graph_gives() -> None:
-    assert (
-        tuple(graph.summarise(TASK, np.ones(len(graph.statistics(TASK))))) == Options.metric_names
+ANSWERS = {
+    "single": {},
+    "single of stated labels": {"labels": LABELS},
+    "multi": {"answer": "multi"},
+    "multi of stated labels": {"answer": "multi", "labels": LABELS},
+    "ordinal": {"answer": "ordinal", "labels": LABELS},
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_the_options_promise_is_what_the_graph_gives(answer: str) -> None:
+    task = Options(kind="classify", label="sentiment", **ANSWERS[answer])
+    names = graph.statistics(task)
+    assert len(set(names)) == len(names)
+    metrics = graph.summarise(task, np.ones(len(names)))
+    assert tuple(metrics) == task.metric_names
+    assert set(task.metric_names) <= set(task.higher_is_better)
+    assert task.release_metric in task.metric_names
+    shown = tuple(metric.name for metric in graph.training_metrics(task, None))
+    assert shown == task.training_metrics
+    nothing = graph.summarise(task, np.zeros((2, len(names))))
+    assert all(np.isnan(value).all() and value.shape == (2,) for value in nothing.values())
+
+
+def test_labels_that_are_stated_have_a_macro_f1() -> None:
+    task = Options(kind="classify", label="sentiment", labels=[*LABELS, "never there"])
+    truth, scores = drawn(5, 40)
+    statistics = graph.example_statistics(
+        task, {"sentiment": truth.astype(bytes)}, outputs(scores, LABELS)
     )
-    assert set(Options.higher_is_better) == set(Options.metric_names)
-    assert Options.release_metric in Options.metric_names
-    shown = tuple(metric.name for metric in graph.training_metrics(TASK, None))
-    assert shown == Options.training_metrics
+    guessed = [LABELS[i] for i in scores.argmax(axis=1)]
+    # A label that is neither there nor answered has no F1, and the others are what counts.
+    expected = f1_score(truth, guessed, average="macro", labels=LABELS)
+    assert graph.summarise(task, statistics.sum(axis=0))["macro_f1"] == pytest.approx(expected)
+    one = statistics[(truth == "good") & (np.array(guessed) == "good")]
+    assert graph.summarise(task, one.sum(axis=0))["macro_f1"] == 1.0
+
+
+@pytest.mark.parametrize("weights", ["balanced", {"bad": 3.0}])
+def test_weighted_loss_is_that_of_keras_with_class_weights(
+    weights: object, plain_learnt: Callable
+) -> None:
+    task = Options(kind="classify", label="sentiment", class_weights=weights)
+    random = np.random.default_rng(0)
+    labels, inputs = random.choice(3, 50, p=[0.7, 0.2, 0.1]), random.normal(size=(50, 4))
+    # As scikit-learn has it.
+    by_label = (
+        compute_class_weight("balanced", classes=np.arange(3), y=labels)
+        if weights == "balanced"
+        else [1.0, 3.0, 1.0]
+    )
+    loss = graph.loss(task, plain_learnt({"label": LABELS}), lambda: iter(labels))
+    network = keras.Sequential([keras.Input([4]), keras.layers.Dense(3, activation="softmax")])
+    network.compile(loss=keras.losses.SparseCategoricalCrossentropy())
+    held = {"sample_weight": np.take(by_label, labels), "verbose": 0, "batch_size": 50}
+    expected = network.evaluate(inputs, labels, **held)
+    network.compile(loss=keras.losses.deserialize(keras.losses.serialize(loss)))
+    assert network.evaluate(inputs, labels, verbose=0, batch_size=50) == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_a_network_that_is_only_measured_needs_no_labels() -> None:
+    for options in ANSWERS.values():
+        task = Options(kind="classify", label="x", class_weights="balanced", **options)
+        assert graph.loss(task, None, None).get_config().get("weights") is None
+
+
+def test_weights_of_labels_that_do_not_exist_are_refused(plain_learnt: Callable) -> None:
+    task = Options(kind="classify", label="sentiment", class_weights={"bda": 2.0})
+    said = "class_weights: 'bda' is no label; did you mean bad"
+    with pytest.raises(ValueError, match=said):
+        graph.loss(task, plain_learnt({"label": LABELS}), lambda: iter([]))
+    even = {"good": 5, "bad": 4}
+    errors, _ = task.label_problems(counts(train=even, validate=even, test=even))
+    assert len(errors) == 1 and errors[0].startswith(f"task.{said}")
+    assert "there are 'bad', 'good'" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"answer": "ordinal"}, "asks for labels:"),
+        ({"answer": "ordinal", "labels": ["low"]}, "two at least"),
+        ({"labels": ["good"]}, "one of two labels at least"),
+        ({"labels": ["good", "good"]}, "'good' stands there twice"),
+        ({"labels": ["good", ""]}, "'' is no label"),
+        ({"labels": ["good", "two\nlines"]}, "is no label: it is a line"),
+        ({"delimiter": ";"}, "delimiter: is for answer: multi, and the answer is single"),
+        ({"threshold": 0.3}, "threshold: is for answer: multi"),
+        ({"aligned_with": "words"}, "one label a step is task tag"),
+        ({"threshold": 1.0, "answer": "multi"}, "less than 1"),
+        ({"class_weights": {"good": 0.0}}, "greater than 0"),
+        ({"class_weights": "equal"}, "'none' or 'balanced'"),
+        (
+            {"labels": LABELS, "class_weights": {"goood": 2.0}},
+            "'goood' is no label; did you mean good",
+        ),
+        ({"answer": "many"}, "'single', 'multi' or 'ordinal'"),
+    ],
+)
+def test_options_that_do_not_go_together_say_so(options: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Options(kind="classify", label="sentiment", **options)
+
+
+def test_a_label_that_is_not_among_those_stated_is_a_bad_row() -> None:
+    task = Options(kind="classify", label="sentiment", labels=LABELS)
+    assert task.read({"sentiment": "so-so"}) == {"sentiment": "so-so"}
+    said = "'goood', and task.labels has no such label; did you mean good? (there are 'good', 'bad'"
+    with pytest.raises(RawError, match=re.escape(said)):
+        task.read({"sentiment": "goood"})
+
+
+def test_what_reading_does_not_depend_on_ingests_nothing_anew() -> None:
+    task = Options(kind="classify", label="sentiment", labels=LABELS)
+    other = task.model_copy(update={"calibrate": False, "class_weights": "balanced"})
+    assert task.for_reading() == other.for_reading()
+    assert task.for_reading() != Options(kind="classify", label="sentiment").for_reading()
+
+
+def test_calibrated_scores_keep_their_order_and_are_what_the_fit_promised() -> None:
+    random = np.random.default_rng(1)
+    logits = 4.0 * random.normal(size=(300, 3))
+    labels = np.array([random.choice(3, p=row) for row in softmax(logits / 3.0, axis=1)])
+    scores = softmax(logits, axis=1).astype(np.float32)
+
+    class Network:
+        def predict_on_batch(self, inputs):
+            return scores[inputs]
+
+    batches = [(np.arange(100), labels[:100]), (np.arange(100, 300), labels[100:])]
+    found = graph.calibration(TASK, Network(), batches)
+    assert 2.0 < found["temperature"] < 4.5
+    assert found["log_loss_after"] < found["log_loss_before"]
+    assert found["calibration_error_after"] < found["calibration_error_before"] / 2
+    served = graph.calibrated(TASK, tf.constant(scores), found).numpy()
+    np.testing.assert_array_equal(served.argmax(axis=1), scores.argmax(axis=1))
+    np.testing.assert_allclose(served.sum(axis=1), 1.0, rtol=1e-5)
+    assert -np.log(served[np.arange(300), labels]).mean() == pytest.approx(
+        found["log_loss_after"], rel=1e-4
+    )
+    off = TASK.model_copy(update={"calibrate": False})
+    assert graph.calibration(off, Network(), batches) == {}
 
 
 def test_the_baseline_answers_with_the_frequencies_of_the_labels(plain_learnt: Callable) -> None:

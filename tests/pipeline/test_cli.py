@@ -17,7 +17,7 @@ from components.errors import UserError
 from models.raw import Raw
 from pipeline.cli.common import plain_errors
 from pipeline.cli.main import COMMANDS, main
-from pipeline.cli.predict import read_defaults, read_forms, read_rows
+from pipeline.cli.predict import read_defaults, read_forms, read_rows, unpadded
 
 RONDO = (sys.executable, "-m", "pipeline.cli.main")
 
@@ -139,7 +139,8 @@ def test_docs_name_every_option() -> None:
     from models.spec import EarlyStopping, NetworkOptions, TrainingOptions
 
     docs = Path(__file__).parents[2] / "docs"
-    documented = "".join((docs / name).read_text() for name in ("experiment.md", "tuning.md"))
+    pages = [docs / "experiment.md", docs / "tuning.md", *sorted((docs / "tasks").glob("*.md"))]
+    documented = "".join(page.read_text() for page in pages)
     classes = [DataOptions, ReleaseOptions, NetworkOptions, TrainingOptions, EarlyStopping]
     classes += [TuneOptions, Between]
     for group in ("features", "tasks"):
@@ -336,3 +337,10 @@ def test_sequences_of_sequences_are_padded_and_missing_numbers_are_nan() -> None
     assert first["turns"] == [["a", "b"], ["", ""]]
     assert (first["turns_length"], first["turns_length_2"]) == (2, [2, 0])
     assert math.isnan(first["price"]) and math.isnan(second["price"])
+
+
+def test_answers_are_shown_without_padding() -> None:
+    answer = {"answer": ["b", "a", ""], "answer_length": 2, "labels": ["a", "b", "c"], "length": 1}
+    assert unpadded(answer) == answer | {"answer": ["b", "a"]}
+    steps = {"answer": [["a", ""], ["", ""]], "answer_length": [1, 0], "note_length": 7}
+    assert unpadded(steps) == steps | {"answer": [["a"], []]}

@@ -298,8 +298,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown metric": (
         MINIMAL + "release:\n  thresholds:\n    acuracy: 0.5\n",
-        "10: release.thresholds.acuracy: 'acuracy' came; allowed: accuracy, log_loss; "
-        "did you mean accuracy?",
+        "10: release.thresholds.acuracy: 'acuracy' came; allowed: accuracy, log_loss, "
+        "calibration_error; did you mean accuracy?",
     ),
     "both directions of nothing": (
         MINIMAL + "network: {cell: none, bidirectional: true, pooling: mean}\n",

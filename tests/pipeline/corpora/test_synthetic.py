@@ -12,12 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.corpora.chords import NOTES, chords
 from pipeline.corpora.dice import Dice
+from pipeline.corpora.patients import patients
 from pipeline.corpora.registry import named
 from pipeline.corpora.synthetic import PERIODS, SUMS, adding, parity, sine
 
 PINNED = {
     "parity": ({"rows": 20, "length": 9, "seed": 1}, {"parity.jsonl": "bb19e3ef27a2b5e3"}),
+    "chords": ({"rows": 20, "length": 9, "seed": 1}, {"chords.jsonl": "8c553c57dc4aee37"}),
+    "patients": ({"rows": 20, "length": 9, "seed": 1}, {"patients.jsonl": "14c54d5b3b751e1b"}),
     "adding": ({"rows": 20, "length": 9, "seed": 1}, {"adding.jsonl": "c55db531e6391d8d"}),
     "sine": (
         {"rows": 5, "length": 9, "seed": 1},
@@ -58,6 +62,31 @@ def test_labels_are_what_they_say(rows: int, length: int, seed: int) -> None:
     for row in sine(rows, length, seed):
         assert len(row["values"]) == length
         assert 0.85 <= row["steps"] / PERIODS[row["period"]] <= 1.15
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 6), st.integers(2, 30), st.integers(0, 10**6))
+def test_chords_come_with_the_notes_of_the_next(rows: int, length: int, seed: int) -> None:
+    for row in chords(rows, length, seed):
+        sounding = [{NOTES[pitch] for pitch in range(12) if step[pitch]} for step in row["chords"]]
+        assert [set(notes) for notes in row["next"]] == [*sounding[1:], set()]
+        assert length // 2 <= len(sounding) <= max(length, 2)
+        tonic = NOTES.index(row["key"])
+        assert sounding[0] == {NOTES[(tonic + step) % 12] for step in (0, 4, 7)}
+        assert all(len(notes) in (3, 4) for notes in sounding)
+
+
+def test_patients_are_spread_over_levels_and_findings() -> None:
+    rows = list(patients(1500, 8, 0))
+    assert min(Counter(row["severity"] for row in rows).values()) > 330
+    found = Counter(name for row in rows for name in row["findings"])
+    assert set(found) == {"fever", "pain", "deteriorating", "frail"}
+    assert all(200 < times < 600 for times in found.values())
+    assert 100 < sum(row["age"] is None for row in rows) < 200
+    assert all((row["age"] or 75) >= 75 for row in rows if "frail" in row["findings"])
+    rising = [row["readings"] for row in rows if "deteriorating" in row["findings"]]
+    assert statistics.mean(row[-1][0] - row[0][0] for row in rising) > 15.0
+    assert next(patients(1, 8, 0)) == rows[0]
 
 
 def test_classes_are_balanced_and_more_rows_begin_alike() -> None:
