@@ -16,7 +16,7 @@ class Options(FeatureOptions):
 
     Attributes:
         count: phrases read at a step, the first ones.
-        max_length: words read of each, the first ones.
+        words: words read of each, the first ones.
         lower: lower-cases first.
         missing: steps of rows whose field is empty or absent, a list of phrases each; such a row
             is an error if unset.
@@ -25,7 +25,7 @@ class Options(FeatureOptions):
     embedded: ClassVar[bool] = True
 
     count: int = Field(5, ge=1, le=100)
-    max_length: int = Field(20, ge=1, le=1000)
+    words: int = Field(20, ge=1, le=1000)
     lower: bool = True
     missing: list[list[str]] | None = Field(None, min_length=1)
 

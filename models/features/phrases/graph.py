@@ -49,23 +49,23 @@ def preprocess(
         analyzers: not used: nothing is learnt.
 
     Returns:
-        ``{name: int64 [batch, (steps), count * max_length]}``, phrase after phrase, padded with 0;
+        ``{name: int64 [batch, (steps), count * words]}``, phrase after phrase, padded with 0;
         each row with at least one step.
     """
-    width = options.count * options.max_length
+    width = options.count * options.words
     if options.missing is not None:
         raw = with_a_step(raw, tf.ragged.constant(options.missing, row_splits_dtype=tf.int64))
     phrases = raw.values
     words = words_of(phrases.values, options.lower)
-    padded = words.to_tensor(shape=[None, options.max_length])
-    steps = phrases.with_values(padded).to_tensor(shape=[None, options.count, options.max_length])
+    padded = words.to_tensor(shape=[None, options.words])
+    steps = phrases.with_values(padded).to_tensor(shape=[None, options.count, options.words])
     filler = tf.zeros([1, width], tf.int64)
     return {name: with_a_step(raw.with_values(tf.reshape(steps, [-1, width])), filler)}
 
 
 def keras_inputs(options: Options, name: str) -> dict[str, keras.KerasTensor]:
-    """The network's inputs: hashes int32 ``[batch, steps, count * max_length]``, and lengths."""
-    return sequence_inputs(name, "int32", (options.count * options.max_length,))
+    """The network's inputs: hashes int32 ``[batch, steps, count * words]``, and lengths."""
+    return sequence_inputs(name, "int32", (options.count * options.words,))
 
 
 def encode(

@@ -1,6 +1,6 @@
 """The network of a tracker: a turn encoder, a recurrent network over the dialog, a belief a slot.
 
-Names of layers: ``_turn`` and ``_dialog.INDEX`` of the whole, ``goal.SLOT.*`` of each slot.
+Names of layers: ``track.turn`` and ``track.dialog.INDEX`` of the whole, ``goal.SLOT.*`` of each slot.
 """
 
 import importlib
@@ -22,7 +22,7 @@ from models.spec import NetworkOptions
 from models.tasks.track import Options
 from models.tasks.track.layers import Believed, SlotEvidence, SlotUpdate
 
-DIALOG = "_dialog."
+DIALOG = "track.dialog."
 """How the names of the recurrent layers begin."""
 HIDDEN = 32
 """Units that all values of a slot share."""
@@ -103,16 +103,16 @@ def build(
             vectors.append(encoded)
     turns = _turns(features, task, inputs)
     evidence = {slot: _evidence(task, features, slot, learnt, turns) for slot in task.slots}
-    heard = HashedBag(BUCKETS, network.embedding_size, pairs=True, first=True, name="_heard")
+    heard = HashedBag(BUCKETS, network.embedding_size, pairs=True, first=True, name="track.heard")
     said_by = [heard(turns.heard, turns.weights)]
     if turns.system is not None:
-        system = HashedBag(BUCKETS, network.embedding_size, name="_system")
+        system = HashedBag(BUCKETS, network.embedding_size, name="track.system")
         said_by.append(system(turns.system))
     words = _dropped(concatenated([*said_by, *beside], "_said"), network, "_said.dropout")
     if vectors:
         words = BesideSteps(name="_beside_steps")(words, concatenated(vectors, "_vector"))
     known = [slot for _, slot in evidence.values()]
-    turn = keras.layers.Dense(network.units, activation="relu", name="_turn")(
+    turn = keras.layers.Dense(network.units, activation="relu", name="track.turn")(
         concatenated([words, *known, turns.weights], "_turn.read")
     )
     dialog = turn

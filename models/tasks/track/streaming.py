@@ -130,12 +130,12 @@ class _Tracker:
         """The parts; None if the network is of another make, or a layer cannot go step by step."""
         layers = {layer.name: layer for layer in network.layers}
         slots = [f"goal.{slot}.evidence" for slot in options.slots]
-        if not {"_turn", *slots} <= set(layers):
+        if not {"track.turn", *slots} <= set(layers):
             return None
         steps = (keras.layers.RNN, keras.layers.Dense)
         if any(not isinstance(layers[name], steps) for name in layers if name.startswith(DIALOG)):
             return None
-        outputs = [layers["_turn"].output, [layers[name].output for name in slots]]
+        outputs = [layers["track.turn"].output, [layers[name].output for name in slots]]
         return cls(options, network, keras.Model(network.inputs, outputs))
 
     def first(self, dialogs: tf.Tensor) -> State:
