@@ -210,3 +210,11 @@ def test_options_survive_json_and_keep_what_reading_needs() -> None:
     reading = bound.for_reading()
     assert reading.scores is None and reading.context_units == 8
     assert reading.targets == bound.targets and reading.aligned == bound.aligned
+
+
+def test_what_looks_ahead_is_said_before_anything_runs() -> None:
+    from models.spec import NetworkOptions
+
+    ahead = NetworkOptions(bidirectional=True, layers=2, residual=True)
+    assert {*task().network_problems(ahead)} == {"bidirectional", "residual"}
+    assert task().network_problems(NetworkOptions(cell="gru", layers=2, dropout=0.2)) == {}

@@ -32,6 +32,20 @@ FLAGS = ("hand_over", "end_of_turn")
 FLAG_METRICS = {"accuracy": True, "f1": True, "log_loss": False}
 
 
+FORWARDS = {
+    "bidirectional": False,
+    "convolution": None,
+    "transformer": None,
+    "residual": False,
+    "shortcut": False,
+    "layer_norm": False,
+    "layer_dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "branch_dropout": 0.0,
+}
+"""Fields of the network that a tracker has no place for, and what they have to be."""
+
+
 class SlotOptions(Plain):
     """A slot of the goal.
 
@@ -224,6 +238,13 @@ class Options(TaskOptions):
         if len(counts) > 1:
             raise ValueError("the features of system: differ in their count: (make it the same)")
         return self.model_copy(update={"turns": turns})
+
+    def network_problems(self, network: Plain) -> dict[str, str]:
+        return {
+            field: "a tracker's network reads turn by turn and has no place for it (leave it out)"
+            for field, plain in FORWARDS.items()
+            if getattr(network, field) != plain
+        }
 
     def read(self, fields: Mapping[str, Any]) -> dict[str, RawValue]:
         """The goal after each turn, a list a slot, and the flags as numbers."""

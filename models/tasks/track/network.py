@@ -1,6 +1,6 @@
 """The network of a tracker: a turn encoder, a recurrent network over the dialog, a belief a slot.
 
-Names of layers: ``track.turn`` and ``track.dialog.INDEX`` of the whole, ``goal.SLOT.*`` of each slot.
+Layers are named ``track.turn`` and ``track.dialog.INDEX``, and ``goal.SLOT.*`` those of each slot.
 """
 
 import importlib
@@ -26,18 +26,6 @@ DIALOG = "track.dialog."
 """How the names of the recurrent layers begin."""
 HIDDEN = 32
 """Units that all values of a slot share."""
-ONE_WAY = {
-    "bidirectional": False,
-    "convolution": None,
-    "transformer": None,
-    "residual": False,
-    "shortcut": False,
-    "layer_norm": False,
-    "layer_dropout": 0.0,
-    "embedding_dropout": 0.0,
-    "branch_dropout": 0.0,
-}
-"""Fields of the network that a tracker has no place for, and what they have to be."""
 
 
 class Turns(NamedTuple):
@@ -80,12 +68,8 @@ def build(
     Raises:
         ValueError: the network is to have what a tracker, which reads forwards, has no place for.
     """
-    for field, plain in ONE_WAY.items():
-        if getattr(network, field) != plain:
-            raise ValueError(
-                f"network.{field}: a tracker has its own network, which reads each turn as it "
-                "comes and has no place for it (leave it out)"
-            )
+    for field, problem in task.network_problems(network).items():
+        raise ValueError(f"network.{field}: {problem}")
     inputs: dict[str, keras.KerasTensor] = {}
     beside, vectors = [], []
     said = {task.heard, task.scores, *task.system}
