@@ -186,10 +186,10 @@ def test_served_and_judged_by_name(inputs_of, plain_learnt: Callable) -> None:
     assert tuple(metrics) == TASK.metric_names
     assert metrics["joint_goal"] == pytest.approx(1 / 3)
     assert (metrics["food_accuracy"], metrics["area_accuracy"]) == pytest.approx((2 / 3, 2 / 3))
-    by_turn = [metrics[f"joint_goal_turn_{band}"] for band in (1, 2, 3)]
-    assert by_turn == [1.0, 0.0, 0.0] and math.isnan(metrics["joint_goal_turn_7_on"])
-    assert metrics["joint_goal_confidence_50_90"] == pytest.approx(1 / 2)
-    assert metrics["joint_goal_confidence_0_20"] == 0.0
+    by_turn = [metrics[f"joint_turn_{band}"] for band in (1, 2, 3)]
+    assert by_turn == [1.0, 0.0, 0.0] and math.isnan(metrics["joint_turn_7_on"])
+    assert metrics["joint_asr_50_90"] == pytest.approx(1 / 2)
+    assert metrics["joint_asr_0_20"] == 0.0
     distance = 2 * (0.25**2 * 2) + (0.75**2 + 0.25**2 + 1) + 2.0
     assert metrics["goal_l2"] == pytest.approx(distance / 3 / 2)
     assert metrics["hand_over_accuracy"] == pytest.approx(1 / 3)

@@ -198,8 +198,8 @@ def test_a_slot_without_values_or_a_flag_that_never_changes_stops() -> None:
 def test_metrics_follow_from_the_options() -> None:
     plain, full = task(), task(scores="sure", hand_over="a", end_of_turn="b")
     assert plain.release_metric in plain.metric_names
-    assert "joint_goal_confidence_0_20" not in plain.metric_names
-    further = {"joint_goal_confidence_90_100", "hand_over_f1", "end_of_turn_log_loss"}
+    assert "joint_asr_0_20" not in plain.metric_names
+    further = {"joint_asr_90_100", "hand_over_f1", "end_of_turn_log_loss"}
     assert further <= {*full.metric_names}
     assert full.higher_is_better["price_range_accuracy"] and not full.higher_is_better["goal_l2"]
 

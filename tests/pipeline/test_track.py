@@ -35,7 +35,7 @@ def test_calls_are_tracked_better_than_by_the_most_frequent_goal(tracked: Ran) -
     assert verdict is not None and verdict["blessed"], verdict
     metrics = verdict["metrics"]
     assert metrics["joint_goal"] > metrics["joint_goal_baseline"] + 0.1
-    assert metrics["joint_goal_turn_1"] > metrics["joint_goal_turn_7_on"]
+    assert metrics["joint_turn_1"] > metrics["joint_turn_7_on"]
     assert metrics["end_of_turn_accuracy"] > metrics["end_of_turn_accuracy_baseline"]
     for slot in SLOTS:
         assert metrics[f"{slot}_accuracy"] >= metrics["joint_goal"]
@@ -93,7 +93,7 @@ def test_baselines_stand_beside_it(tracked: Ran) -> None:
     assert list(table) == ["most frequent values", "values named last", "this network (gru)"]
     assert tracked.record.verdict is not None
     metrics = tracked.record.verdict["metrics"]
-    for name in ("joint_goal", "day_accuracy", "goal_l2", "joint_goal_confidence_20_50"):
+    for name in ("joint_goal", "day_accuracy", "goal_l2", "joint_asr_20_50"):
         trivial = metrics[f"{name}_baseline"]
         assert table["most frequent values"][name] == pytest.approx(trivial, rel=1e-5)
     last = table["values named last"]

@@ -25,8 +25,8 @@ OUTPUT_ENDS = ("_score", "_scores", "_values")
 TURN_BANDS = {"turn_1": (1, 1), "turn_2": (2, 2), "turn_3": (3, 3), "turn_4_6": (4, 6),
               "turn_7_on": (7, None)}  # fmt: skip
 """Bands of turns by their number, that ends them included."""
-CONFIDENCE_BANDS = {"confidence_0_20": 0.2, "confidence_20_50": 0.5, "confidence_50_90": 0.9,
-                    "confidence_90_100": None}  # fmt: skip
+CONFIDENCE_BANDS = {"asr_0_20": 0.2, "asr_20_50": 0.5, "asr_50_90": 0.9,
+                    "asr_90_100": None}  # fmt: skip
 """Bands of turns by the score of the best phrase heard, and where each ends."""
 FLAGS = ("hand_over", "end_of_turn")
 FLAG_METRICS = {"accuracy": True, "f1": True, "log_loss": False}
@@ -194,7 +194,7 @@ class Options(TaskOptions):
     def higher_is_better(self) -> dict[str, bool]:
         found = {"joint_goal": True, "goal_l2": False}
         found |= {f"{slot}_accuracy": True for slot in self.slots}
-        found |= {f"joint_goal_{band}": True for band in self.bands}
+        found |= {f"joint_{band}": True for band in self.bands}
         for flag in self.flags:
             found |= {f"{flag}_{name}": better for name, better in FLAG_METRICS.items()}
         return found

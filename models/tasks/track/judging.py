@@ -99,7 +99,7 @@ def summarise(options: Options, sums: np.ndarray) -> dict[str, np.ndarray]:
     found = {"joint_goal": by_name["joint"] / turns, "goal_l2": by_name["l2"] / turns}
     found |= {f"{slot}_accuracy": by_name[f"{slot}.correct"] / turns for slot in options.slots}
     for band in options.bands:
-        found[f"joint_goal_{band}"] = by_name[f"{band}.joint"] / _or_nan(by_name[f"{band}.turns"])
+        found[f"joint_{band}"] = by_name[f"{band}.joint"] / _or_nan(by_name[f"{band}.turns"])
     for flag in options.flags:
         of = {name: by_name[f"{flag}.{name}"] for name in OF_FLAG}
         found[f"{flag}_accuracy"] = of["correct"] / turns
