@@ -206,6 +206,10 @@ class TaskOptions(SliceOptions):
         """
         return self
 
+    def network_problems(self, network: Options) -> dict[str, str]:
+        """What of a network's options the task has no place for, by field, and what to do."""
+        return {}
+
     def read(self, fields: Mapping[str, Any]) -> dict[str, RawValue]:
         """What a row is judged by, a value for each of ``targets``.
 

@@ -167,7 +167,7 @@ def describe(experiment: Experiment, home: str) -> Description:
     lengths = _typical(transformed(experiment, rows, sampled))
     run = _matching_transform(experiment, home)
     known = TransformLearnt(run[1], experiment.features) if run else None
-    parts = Parts(experiment.features, experiment.task, experiment.network, known or sampled)
+    parts = Parts(experiment.features, experiment.task, experiment.network, known or sampled.learnt)
     network = build_any(parts, _hyperparameters(experiment))
     if known and run:
         sizes = {name: known.vocabulary_size(name) for name in known.names()}

@@ -348,6 +348,10 @@ def _check_task(
             problems.append(
                 Problem(tuple(field.split(".")), f"{column!r} is a name that Rondo uses")
             )
+    network = parts.get("network")
+    if isinstance(network, NetworkOptions) and network.build_model is None:
+        for field, problem in task.network_problems(network).items():
+            problems.append(Problem(("network", field), problem))
     release = parts.get("release")
     if isinstance(release, ReleaseOptions):
         for name in release.thresholds:

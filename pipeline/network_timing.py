@@ -54,10 +54,10 @@ def measured(task: Task) -> Calibration:
     parsed = transformed(experiment, task.rows, learnt)
     rows = elements(tf.data.Dataset.from_tensors(parsed), inputs_and_label(LABEL))
     lengths = row_lengths(rows)
-    parts = Parts(experiment.features, experiment.task, experiment.network, learnt)
+    parts = Parts(experiment.features, experiment.task, experiment.network, learnt.learnt)
     network = build_any(parts, HyperParameters())
     if not network.compiled:
-        compile_network(network, experiment.task, training, learnt)
+        compile_network(network, experiment.task, training, learnt.learnt)
     batches = bucketed(rows, lengths, training.batch_size, training.length_buckets, training.seed)
     held = list(batches)
     widths = np.array([_width(batch) for batch in held], float)

@@ -54,6 +54,7 @@ class SampleLearnt:
     def __init__(self, sizes: Mapping[str, int], features: Mapping[str, FeatureOptions]):
         self.sizes = dict(sizes)
         self._features = features
+        self._entries: dict[str, list[str]] = {}
 
     def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
         """Looks tokens up in a vocabulary of their own, the most frequent first."""
@@ -63,6 +64,10 @@ class SampleLearnt:
 
     def _looked_up(self, ranked: Sequence[bytes | str], tokens: Any, name: str) -> Any:
         self.sizes[name] = max(len(ranked), self.sizes.get(name, 0))
+        self._entries[name] = [
+            entry if isinstance(entry, str) else entry.decode("utf-8", "replace")
+            for entry in ranked
+        ]
         table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(ranked, tf.string), tf.range(len(ranked), dtype=tf.int64)
@@ -96,13 +101,41 @@ class SampleLearnt:
     def keep_lengths(self, lengths: Any, name: str) -> None:
         """Keeps nothing: the sample that the rows are from has their lengths."""
 
+    @property
+    def learnt(self) -> "Expected":
+        """What the network is built with."""
+        return Expected(self.sizes, self._entries, self._features)
+
+
+class Expected:
+    """What the network is built with: vocabularies of the size that is expected of them.
+
+    Args:
+        sizes: entries by name.
+        entries: those known, by name; the others are given a number for a name.
+        features: options by feature name.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        entries: Mapping[str, Sequence[str]],
+        features: Mapping[str, FeatureOptions],
+    ):
+        self._sizes, self._entries, self._features = sizes, entries, features
+
     def vocabulary_size(self, name: str) -> int:
         """Entries that are expected of the vocabulary."""
-        return self.sizes[name]
+        return self._sizes[name]
+
+    def vocabulary(self, name: str) -> list[str]:
+        """Entries of the vocabulary, by rank."""
+        known = list(self._entries.get(name, ()))
+        return known + [f"entry {place}" for place in range(len(known), self._sizes[name])]
 
     def vectors(self, name: str) -> np.ndarray:
         """Zeros in place of the file's vectors."""
-        return placeholder_vectors(self._features[name], self.sizes[name])
+        return placeholder_vectors(self._features[name], self._sizes[name])
 
 
 def placeholder_vectors(options: FeatureOptions, vocabulary_size: int) -> np.ndarray:

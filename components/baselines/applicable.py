@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from components.baselines import track
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
@@ -58,6 +59,11 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
         training: what its network was trained with.
     """
     task, features = rows.task, rows.features
+    if task.kind == "track":
+        return [
+            _plain("most frequent values", rows, _most_frequent),
+            _plain("values named last", rows, _keywords),
+        ]
     found = [_plain("majority label", rows, _majority)]
     if answers_sets(task):
         found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
@@ -123,6 +129,14 @@ def _majority(rows: Rows, tell: Tell) -> Made:
     scores = label_frequencies(labels, names)
     answers = [np.tile(scores, (len(row), 1)) if steps else scores for row in rows.test.labels]
     return Made(judged(rows.task, names, rows.test.targets, answers), len(names))
+
+
+def _most_frequent(rows: Rows, tell: Tell) -> Made:
+    return Made(track.most_frequent(rows), len(rows.label_names))
+
+
+def _keywords(rows: Rows, tell: Tell) -> Made:
+    return Made(track.keywords(rows), None)
 
 
 def _tokens_of(

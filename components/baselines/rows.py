@@ -27,7 +27,7 @@ class Split(NamedTuple):
         examples: as ingest wrote them.
         columns: raw values by feature, a value a row; a series is float32 ``[time, depth]``.
         targets: what each row is judged by, by name.
-        labels: the raw label of each row; a list where the task answers each step.
+        labels: the first of the targets of each row; a list where the task answers each step.
     """
 
     examples: list[tf.train.Example]
@@ -117,4 +117,4 @@ class Rows:
             name: [value_of(row, name, form) for row in found]
             for name, form in self.task.targets.items()
         }
-        return Split(found, columns, targets, targets[self.task.label])
+        return Split(found, columns, targets, next(iter(targets.values())))

@@ -82,6 +82,11 @@ CASES = {
     "images": case(
         "image", [[picture(2)], [picture(3)] * 2, [picture(4)]], height=2, width=2, per_step=True
     ),
+    "phrases": case(
+        "phrases", [[["a b", "x"], []], [["Café c=é"]], [["c"], ["a"], ["b", "b", "b"]]], count=2
+    ),
+    "phrases cut": case("phrases", [[["a b c", "x"]], [["b"], []], [["", "c"]]], count=1, words=2),
+    "scores": case("scores", [[[0.5, 0.25], []], [[1.0]], [[0.1, 0.2, 0.3], [], [2.0]]], count=2),
 }  # fmt: skip
 ANALYSED = [name for name in CASES if name not in ("text regex", "image pixels", "series cut")]
 

@@ -21,7 +21,7 @@ def named(**fields) -> SimpleNamespace:
 def test_a_task_without_baselines_is_refused_with_a_reason() -> None:
     features = {"strand": named(kind="lab.bases")}
     experiment = named(name="strands", task=named(kind="lab.regress"), features=features)
-    with pytest.raises(WorkspaceError, match=r"classify and tag; this is task lab\.regress"):
+    with pytest.raises(WorkspaceError, match=r"; this is task lab\.regress"):
         check_comparable(experiment)
 
 

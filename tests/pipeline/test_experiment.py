@@ -217,11 +217,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown kind": (
         changed("kind: text", "kind: texts"),
         "6: features.review.kind: 'texts' came; allowed: audio, categorical, image, numeric, "
-        "series, text, tokens; did you mean text?",
+        "phrases, scores, series, text, tokens; did you mean text?",
     ),
     "unknown task": (
         changed("kind: classify", "kind: clasify"),
-        "7: task.kind: 'clasify' came; allowed: classify, tag; did you mean classify?",
+        "7: task.kind: 'clasify' came; allowed: classify, ",
     ),
     "kind that cannot be imported": (
         changed("kind: text", "kind: nowhere.features"),
