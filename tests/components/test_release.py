@@ -121,7 +121,9 @@ def test_sums_equal_what_is_computed_directly() -> None:
     came = {key.name: value for key, value in combiner.extract_output(sums).items()}
     assert sorted(came) == sorted(metric_names(config()))
     assert {key.model_name for key in combiner.extract_output(sums)} == {gate.CANDIDATE}
-    correct = np.mean([(row.features["truth"][0] == b"yes") == (row.scores[0] > 0.5) for row in given])
+    correct = np.mean(
+        [(row.features["truth"][0] == b"yes") == (row.scores[0] > 0.5) for row in given]
+    )
     assert came["accuracy"] == pytest.approx(correct)
     assert came["accuracy_baseline"] == pytest.approx(np.mean([r.truth == b"no" for r in given]))
     assert came["accuracy_gain"] == pytest.approx(came["accuracy"] - came["accuracy_baseline"])
