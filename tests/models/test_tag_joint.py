@@ -139,6 +139,7 @@ def network_of(task: Options, plain_learnt: Callable) -> keras.Model:
     return compile_network(network, task, training, plain_learnt(VOCABULARIES))
 
 
+@pytest.mark.slow
 def test_a_network_learns_both_kinds_of_labels(plain_learnt: Callable, tmp_path) -> None:
     network = network_of(JOINT, plain_learnt)
     words = np.array([[2, 3, 4, 5], [3, 0, 0, 0], [6, 7, 0, 0]], np.int32)
