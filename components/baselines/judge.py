@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from models.asked import Asked
-from models.options import TaskOptions, graph_module
+from models.options import LABEL, TaskOptions, graph_module
 
 
 def judged(
     task: TaskOptions,
     names: Sequence[str],
     targets: Mapping[str, Sequence[Any]],
-    scores: Sequence[np.ndarray],
+    scores: Sequence[Any],
 ) -> dict[str, float]:
     """Metrics over the rows of a split.
 
@@ -23,16 +23,21 @@ def judged(
         task: the task's options.
         names: labels in the order of the scores.
         targets: what each row is judged by, by name; lists of labels where steps are answered.
-        scores: probabilities of each row, ``[names]`` or ``[time, names]``.
+        scores: probabilities of each row, ``[names]`` or ``[time, names]``; a dict of them by the
+            names of the labels where the network gives several.
     """
     graph = graph_module("tasks", task.kind)
     # Rows of one length go together: the statistics take no padding.
     alike: defaultdict[int, list[int]] = defaultdict(list)
     for row, answer in enumerate(scores):
-        alike[len(answer) if task.steps_of else 0].append(row)
+        of_label = answer[LABEL] if isinstance(answer, dict) else answer
+        alike[len(of_label) if task.steps_of else 0].append(row)
     sums = np.zeros(len(graph.statistics(task)))
     for steps, places in alike.items():
-        together = tf.constant(np.stack([scores[place] for place in places]), tf.float32)
+        together = tf.nest.map_structure(
+            lambda *answers: tf.constant(np.stack(answers), tf.float32),
+            *(scores[place] for place in places),
+        )
         inputs = {}
         if task.steps_of:
             inputs[f"{task.steps_of}_length"] = tf.fill([len(places)], steps)
