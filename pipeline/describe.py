@@ -167,7 +167,9 @@ def describe(experiment: Experiment, home: str) -> Description:
     lengths = _typical(transformed(experiment, rows, sampled))
     run = _matching_transform(experiment, home)
     known = TransformLearnt(run[1], experiment.features) if run else None
-    parts = Parts(experiment.features, experiment.task, experiment.network, known or sampled)
+    parts = Parts(
+        experiment.features, experiment.task, experiment.network, known or sampled.learnt()
+    )
     network = build_any(parts, _hyperparameters(experiment))
     if known and run:
         sizes = {name: known.vocabulary_size(name) for name in known.names()}
@@ -194,8 +196,10 @@ def describe(experiment: Experiment, home: str) -> Description:
 
 
 def _expected(experiment: Experiment, sample: DataSample) -> dict[str, int]:
-    labels = {LABEL: len(sample.labels)} if sample.labels else {}
-    return vocabularies(experiment, sample) | labels
+    # Of a second target, labels are counted as NAME=LABEL.
+    others = tuple(f"{name}=" for name in experiment.task.targets if name != experiment.task.label)
+    labels = sum(not label.startswith(others) for label in sample.labels)
+    return vocabularies(experiment, sample) | ({LABEL: labels} if labels else {})
 
 
 def _typical(outputs: dict[str, Any]) -> dict[str, int]:

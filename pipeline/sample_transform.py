@@ -40,7 +40,7 @@ def transformed(
 
 
 class SampleLearnt:
-    """Analyzers over the rows at hand, and what they learnt, vocabularies at the size expected.
+    """Analyzers over the rows at hand, which learn vocabularies of the size expected.
 
     Args:
         sizes: entries that are expected of the vocabularies, by name.
@@ -53,6 +53,7 @@ class SampleLearnt:
 
     def __init__(self, sizes: Mapping[str, int], features: Mapping[str, FeatureOptions]):
         self.sizes = dict(sizes)
+        self._words: dict[str, list[str]] = {}
         self._features = features
 
     def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
@@ -63,6 +64,9 @@ class SampleLearnt:
 
     def _looked_up(self, ranked: Sequence[bytes | str], tokens: Any, name: str) -> Any:
         self.sizes[name] = max(len(ranked), self.sizes.get(name, 0))
+        self._words[name] = [
+            word if isinstance(word, str) else word.decode("utf-8", "replace") for word in ranked
+        ]
         table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(ranked, tf.string), tf.range(len(ranked), dtype=tf.int64)
@@ -96,13 +100,36 @@ class SampleLearnt:
     def keep_lengths(self, lengths: Any, name: str) -> None:
         """Keeps nothing: the sample that the rows are from has their lengths."""
 
+    def learnt(self) -> "ExpectedLearnt":
+        """What the network reads of it."""
+        return ExpectedLearnt(self.sizes, self._words, self._features)
+
+
+class ExpectedLearnt:
+    """Vocabularies at the size expected: what the rows at hand have, and numbers for the rest."""
+
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        words: Mapping[str, Sequence[str]],
+        features: Mapping[str, FeatureOptions],
+    ):
+        self._sizes = sizes
+        self._words = words
+        self._features = features
+
+    def vocabulary(self, name: str) -> list[str]:
+        """Entries of the vocabulary, by rank."""
+        known = list(self._words[name])
+        return known + [f"entry {rank}" for rank in range(len(known), self._sizes[name])]
+
     def vocabulary_size(self, name: str) -> int:
         """Entries that are expected of the vocabulary."""
-        return self.sizes[name]
+        return self._sizes[name]
 
     def vectors(self, name: str) -> np.ndarray:
         """Zeros in place of the file's vectors."""
-        return placeholder_vectors(self._features[name], self.sizes[name])
+        return placeholder_vectors(self._features[name], self._sizes[name])
 
 
 def placeholder_vectors(options: FeatureOptions, vocabulary_size: int) -> np.ndarray:

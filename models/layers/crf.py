@@ -236,3 +236,19 @@ def best_labels(chain: Chain, lengths: Any) -> Any:
 
     onwards = _over_time(step, ops.zeros_like(best[:, 0]) + chain.ends, best)
     return ops.cast(ops.argmax(reversed_steps(best + onwards, lengths), axis=-1), "int32")
+
+
+@keras.saving.register_keras_serializable(package="rondo")
+class ChainShares(keras.layers.Layer):
+    """The probability of each label at each step; see ``marginals``.
+
+    Call arguments: packed chain ``[batch, time + labels + 2, labels]``, lengths ``[batch]``.
+    Returns: ``[batch, time, labels]``.
+    """
+
+    def call(self, packed, lengths):
+        return marginals(unpacked(packed), lengths).steps
+
+    def compute_output_shape(self, packed_shape, lengths_shape):
+        batch, time, labels = packed_shape
+        return (batch, None if time is None else time - labels - 2, labels)

@@ -153,6 +153,8 @@ def test_a_network_learns_both_kinds_of_labels(plain_learnt: Callable, tmp_path)
     assert {"label_span_f1", "label.sequence_sequence_label_accuracy"} <= set(history[0])
     judged = network.test_on_batch(batch, labels, return_dict=True)
     assert judged["label_span_f1"] == 1.0
+    shares = graph.probabilities(JOINT, network)(batch).numpy()
+    assert shares.shape == (3, 4, 4) and shares[0].argmax(axis=-1).tolist() == [0, 1, 2, 3]
     network.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     found, expected = again(batch), network(batch)

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from models.asked import Asked
 from models.features.analyzers import Analyzers, Learnt
-from models.layers.crf import ChainScores
+from models.layers.crf import ChainScores, ChainShares
 from models.layers.pooling import POOLINGS
 from models.layers.sequence import Sequence as Steps
 from models.options import LABEL
@@ -105,6 +105,24 @@ def head(options: Options, body: Steps, learnt: Learnt) -> Any:
         name="tag.sequence_scores",
     )
     return {LABEL: scores, SEQUENCE_LABEL: of_sequence(vector)}
+
+
+def probabilities(options: Options, network: keras.Model) -> keras.Model:
+    """The network with the probabilities of the steps' labels for its output.
+
+    Args:
+        options: the task's options.
+        network: whose output is that of ``head``.
+
+    Returns:
+        from the same inputs to float32 ``[batch, time, labels]``.
+    """
+    scores = network.output[LABEL] if options.sequence_label else network.output
+    if options.head == "crf":
+        first = f"{options.aligned[0]}_length"
+        (lengths,) = (given for given in network.inputs if given.name == first)
+        scores = ChainShares(name="tag.shares")(scores, lengths)
+    return keras.Model({given.name: given for given in network.inputs}, scores)
 
 
 def loss(options: Options, learnt: Learnt, labels: Labels | None) -> Any:
