@@ -45,6 +45,7 @@ setup(
             "hypothesis>=6.100",
             "httpx>=0.27",
             "psutil>=6",
+            "seqeval>=1.2.2,<2",
             "ruff>=0.6",
         ],
     },

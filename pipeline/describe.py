@@ -194,8 +194,10 @@ def describe(experiment: Experiment, home: str) -> Description:
 
 
 def _expected(experiment: Experiment, sample: DataSample) -> dict[str, int]:
-    labels = {LABEL: len(sample.labels)} if sample.labels else {}
-    return vocabularies(experiment, sample) | labels
+    # Of a second target, labels are counted as NAME=LABEL.
+    others = tuple(f"{name}=" for name in experiment.task.targets if name != experiment.task.label)
+    labels = sum(not label.startswith(others) for label in sample.labels)
+    return vocabularies(experiment, sample) | ({LABEL: labels} if labels else {})
 
 
 def _typical(outputs: dict[str, Any]) -> dict[str, int]:

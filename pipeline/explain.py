@@ -112,8 +112,11 @@ class Explained:
     @cached_property
     def explanations(self) -> list[Explanation]:
         """Of each row; what decided is worked out for all rows together."""
-        scores = keras.Model(self.network.inputs, self.network.output)(
-            [self.inputs[tensor.name] for tensor in self.network.inputs], training=False
+        network, task = self.network, self.experiment.task
+        if hasattr(graph_module("tasks", task.kind), "probabilities"):
+            network = graph_module("tasks", task.kind).probabilities(task, network)
+        scores = keras.Model(network.inputs, network.output)(
+            [self.inputs[tensor.name] for tensor in network.inputs], training=False
         ).numpy()
         aligned = self.experiment.task.steps_of
         rows = [
@@ -127,7 +130,7 @@ class Explained:
         answers = given.argmax(axis=-1)
         repeated = {name: tf.gather(values, of_row) for name, values in self.inputs.items()}
         shares: dict[str, Attribution] = {
-            name: integrated_gradients(self.network, repeated, name, answers, at_step)
+            name: integrated_gradients(network, repeated, name, answers, at_step)
             for name in self.sequences
         }
         task = self.experiment.task

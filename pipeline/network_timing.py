@@ -46,12 +46,13 @@ def measured(task: Task) -> Calibration:
     experiment = Experiment.model_validate(task.experiment)
     training = experiment.training
     before = _peak()
-    learnt = SampleLearnt(task.vocabularies, experiment.features)
+    sampled = SampleLearnt(task.vocabularies, experiment.features)
     for values, _ in task.rows:
         for name, options in experiment.features.items():
             if options.raw.dtype == "bytes":
                 values[name] = options.raw.read(name, values[name])
-    parsed = transformed(experiment, task.rows, learnt)
+    parsed = transformed(experiment, task.rows, sampled)
+    learnt = sampled.learnt
     rows = elements(tf.data.Dataset.from_tensors(parsed), inputs_and_label(LABEL))
     lengths = row_lengths(rows)
     parts = Parts(experiment.features, experiment.task, experiment.network, learnt.learnt)

@@ -40,7 +40,7 @@ def transformed(
 
 
 class SampleLearnt:
-    """Analyzers over the rows at hand, and what they learnt, vocabularies at the size expected.
+    """Analyzers over the rows at hand, which learn vocabularies of the size expected.
 
     Args:
         sizes: entries that are expected of the vocabularies, by name.

@@ -4,9 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from components.baselines import track
+from components.baselines import tagging, track
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
@@ -14,10 +12,9 @@ from components.baselines.train import trained
 from components.progress import EpochEnd, Event, StepEnd
 from models.baselines.encoders import Scores, readable, wordy
 from models.baselines.logistic import tfidf_logistic_regression
-from models.baselines.majority import TokenLabels, label_frequencies
+from models.baselines.majority import label_frequencies
 from models.baselines.networks import bag_of_embeddings, each_step_alone
 from models.baselines.trees import gradient_boosted_trees
-from models.features.per_step import is_per_step
 from models.options import FeatureOptions, TaskOptions, slice_module
 from models.spec import NetworkOptions, TrainingOptions
 
@@ -64,16 +61,18 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
             _plain("most frequent values", rows, _most_frequent),
             _plain("values named last", rows, _keywords),
         ]
-    found = [_plain("majority label", rows, _majority)]
     if answers_sets(task):
         found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
         if wordy(features) and not task.aligned:
             name = "TF-IDF + a logistic regression a label"
             found.append(_plain(name, rows, lambda rows, tell: Made(*regression_a_label(rows))))
     elif task.kind == "tag":
-        if _tokens_of(features, task) is not None:
+        rows = tagging.softmax_rows(rows)
+        found = [_plain("majority label", rows, _majority_of_steps)]
+        if tagging.tokens_reader(features, task) is not None:
             found.append(_plain("each token's majority label", rows, _token_labels))
     else:
+        found = [_plain("majority label", rows, _majority)]
         if wordy(features):
             found.append(_plain("TF-IDF + logistic regression", rows, _logistic))
         if readable(features):
@@ -122,12 +121,9 @@ def _words(event: Event) -> str:
 
 
 def _majority(rows: Rows, tell: Tell) -> Made:
-    names, labels = rows.label_names, rows.train.labels
-    steps = rows.task.steps_of is not None
-    if steps:
-        labels = [label for row in labels for label in row]
-    scores = label_frequencies(labels, names)
-    answers = [np.tile(scores, (len(row), 1)) if steps else scores for row in rows.test.labels]
+    names = rows.label_names
+    scores = label_frequencies(rows.train.labels, names)
+    answers = [scores for _ in rows.test.labels]
     return Made(judged(rows.task, names, rows.test.targets, answers), len(names))
 
 
@@ -139,25 +135,12 @@ def _keywords(rows: Rows, tell: Tell) -> Made:
     return Made(track.keywords(rows), None)
 
 
-def _tokens_of(
-    features: Mapping[str, FeatureOptions], task: TaskOptions
-) -> Callable[[Any], list[str]] | None:
-    """How the labelled sequence is read as tokens, if it is one of strings; a text is one token."""
-    options = features[str(task.steps_of)]
-    if options.raw.dtype != "string":
-        return None
-    if is_per_step(options):
-        return lambda value: [step if isinstance(step, str) else " ".join(step) for step in value]
-    return lambda value: options.tokens_of(value) or list(value)
+def _majority_of_steps(rows: Rows, tell: Tell) -> Made:
+    return Made(tagging.majority(rows), len(rows.label_names))
 
 
 def _token_labels(rows: Rows, tell: Tell) -> Made:
-    name, tokens_of = str(rows.task.steps_of), _tokens_of(rows.features, rows.task)
-    assert tokens_of is not None
-    train = [tokens_of(value) for value in rows.train.columns[name]]
-    model = TokenLabels(train, rows.train.labels, rows.label_names)
-    scores = [model.scores(tokens_of(value)) for value in rows.test.columns[name]]
-    return Made(judged(rows.task, rows.label_names, rows.test.targets, scores), model.parameters)
+    return Made(*tagging.token_labels(rows))
 
 
 def _logistic(rows: Rows, tell: Tell) -> Made:

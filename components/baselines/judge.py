@@ -15,7 +15,7 @@ def judged(
     task: TaskOptions,
     names: Sequence[str],
     targets: Mapping[str, Sequence[Any]],
-    scores: Sequence[np.ndarray],
+    scores: Sequence[Any],
 ) -> dict[str, float]:
     """Metrics over the rows of a split.
 
@@ -23,11 +23,15 @@ def judged(
         task: the task's options.
         names: labels in the order of the scores.
         targets: what each row is judged by, by name; lists of labels where steps are answered.
-        scores: probabilities of each row, ``[names]`` or ``[time, names]``.
+        scores: probabilities of each row, ``[names]`` or ``[time, names]``; a dict of them by the
+            names of the labels where the network gives several.
     """
 
-    def stacked(places: list[int], asked: Asked) -> tf.Tensor:
-        return tf.constant(np.stack([scores[place] for place in places]), tf.float32)
+    def stacked(places: list[int], asked: Asked) -> Any:
+        return tf.nest.map_structure(
+            lambda *answers: tf.constant(np.stack(answers), tf.float32),
+            *(scores[place] for place in places),
+        )
 
     return _judged(task, names, targets, stacked)
 

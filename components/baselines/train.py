@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.baselines.rows import Rows
 from components.progress import Event
 from components.train.batches import bucketed
 from components.train.fit import fit
 from models.network import compile_network
+from models.options import LABEL
 from models.own_network import Parts
 from models.spec import NetworkOptions, TrainingOptions
 
@@ -22,11 +24,12 @@ class Answers(NamedTuple):
     """A network's answers to the test split.
 
     Attributes:
-        scores: probabilities of each row, ``[labels]`` or ``[time, labels]``.
+        scores: probabilities of each row, ``[labels]`` or ``[time, labels]``; a dict of them by
+            the names of the labels where the network gives several.
         parameters: of the network.
     """
 
-    scores: list[np.ndarray]
+    scores: list[Any]
     parameters: int
 
 
@@ -65,14 +68,17 @@ def trained(
     return Answers(_scores(rows, model), model.count_params())
 
 
-def _scores(rows: Rows, model: keras.Model) -> list[np.ndarray]:
+def _scores(rows: Rows, model: keras.Model) -> list[Any]:
     test = rows.transformed(rows.test)
-    scores: list[np.ndarray] = []
+    scores: list[Any] = []
     for inputs, _ in bucketed(test, np.zeros(1, int), SCORED_ROWS, 1, None):
-        answers = model(inputs, training=False).numpy()
-        if rows.task.steps_of is None:
-            scores += list(answers)
-        else:
-            lengths = inputs[f"{rows.task.steps_of}_length"].numpy()
-            scores += [row[:steps] for row, steps in zip(answers, lengths, strict=True)]
+        answers = tf.nest.map_structure(lambda part: part.numpy(), model(inputs, training=False))
+        steps = rows.task.steps_of
+        lengths = None if steps is None else inputs[f"{steps}_length"].numpy()
+        by_label = answers if isinstance(answers, dict) else {LABEL: answers}
+        for row in range(len(by_label[LABEL])):
+            own = {name: part[row] for name, part in by_label.items()}
+            if lengths is not None:
+                own[LABEL] = own[LABEL][: lengths[row]]
+            scores.append(own if isinstance(answers, dict) else own[LABEL])
     return scores

@@ -17,7 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import path_utils, proto_utils
 
-from components.evaluate.metric import ReleaseMetric
+from components.evaluate.metric import TABLE, ReleaseMetric
 from components.spec import SLICE_PREFIX, EvaluateConfig
 from models.export import ABOUT, read_about
 
@@ -148,11 +148,13 @@ class ReleaseEvaluator(component.Evaluator):
 def _verdict(uri: str, config: tfma.EvalConfig, skipped: str | None) -> dict[str, Any]:
     metrics: dict[str, dict[str, float]] = {}
     slices: dict[str, dict[str, dict[str, float]]] = {}
+    table: dict[str, dict[str, float]] = {}
     for slice_metrics in tfma.load_metrics(uri):
         by_model = _by_model(slice_metrics)
         keys = slice_metrics.slice_key.single_slice_keys
         if not keys:
             metrics = by_model
+            table = _table(slice_metrics)
             continue
         column = keys[0].column.removeprefix(SLICE_PREFIX)
         value = keys[0].bytes_value.decode("utf-8", "replace")
@@ -170,6 +172,7 @@ def _verdict(uri: str, config: tfma.EvalConfig, skipped: str | None) -> dict[str
         "blessed": blessed,
         "metrics": metrics[CANDIDATE],
         "slices": slices,
+        "table": table,
         "last_blessed": metrics.get(BLESSED),
         "skipped": skipped,
         "rules": rules,
@@ -183,6 +186,14 @@ def _by_model(slice_metrics: Any) -> dict[str, dict[str, float]]:
             model = entry.key.model_name or CANDIDATE
             found.setdefault(model, {})[entry.key.name] = entry.value.double_value.value
     return found
+
+
+def _table(slice_metrics: Any) -> dict[str, dict[str, float]]:
+    """The candidate's table; empty if its task has none."""
+    for entry in slice_metrics.metric_keys_and_values:
+        if entry.key.name == TABLE and (entry.key.model_name or CANDIDATE) == CANDIDATE:
+            return json.loads(entry.value.bytes_value)
+    return {}
 
 
 def release_rules(

@@ -11,7 +11,8 @@ for streams, Chamandy et al. 2012, https://research.google/pubs/pub43157/.
 """
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -25,16 +26,19 @@ from models.options import graph_module
 from models.raw import Raw
 
 REPLICATES = 400
+TABLE = "table"
+"""Of a task whose graph has ``example_table``: a row of figures by name, as JSON."""
 SUFFIXES = ("", "_low", "_high", "_baseline", "_gain", "_gain_low", "_gain_high")
 """Of each metric's name: the model's value with its interval, the trivial baseline's value, and the
 gain over it (positive is better, whichever way the metric points) with its interval."""
 
 
 def metric_names(config: EvaluateConfig) -> list[str]:
-    """All names that the metric reports, ``rows`` and ``groups`` last."""
+    """All names that the metric reports; last ``rows``, ``groups`` and perhaps ``table``."""
     task = graph_module("tasks", config.task.kind)
     values = task.summarise(config.task, np.ones(len(task.statistics(config.task))))
-    return [value + suffix for value in values for suffix in SUFFIXES] + ["rows", "groups"]
+    names = [value + suffix for value in values for suffix in SUFFIXES]
+    return [*names, "rows", "groups", *([TABLE] if hasattr(task, "example_table") else [])]
 
 
 def group_weights(group: bytes) -> np.ndarray:
@@ -50,12 +54,14 @@ class Sums(NamedTuple):
         total: float64 ``[2, statistics]``.
         replicates: float64 ``[REPLICATES, 2, statistics]``.
         groups: hashes of the groups met.
+        table: the model's counts by name, where the task has a table.
         rows: how many rows were met.
     """
 
     total: np.ndarray
     replicates: np.ndarray
     groups: set[bytes]
+    table: dict[str, np.ndarray]
     rows: int
 
 
@@ -72,19 +78,19 @@ class StatisticsCombiner(beam.CombineFn):
 
     def create_accumulator(self) -> Sums:
         size = (2, len(self._task.statistics(self._config.task)))
-        return Sums(np.zeros(size), np.zeros((REPLICATES, *size)), set(), 0)
+        return Sums(np.zeros(size), np.zeros((REPLICATES, *size)), set(), {}, 0)
 
     def add_input(self, sums: Sums, inputs: Any) -> Sums:
         features = inputs.features
         targets = {
             name: _target(features[name], form) for name, form in self._config.task.targets.items()
         }
+        parts = split_outputs(inputs.get_predictions(self._model_name))
         both = np.stack(
-            [
-                self._task.example_statistics(self._config.task, targets, part)[0]
-                for part in split_outputs(inputs.get_predictions(self._model_name))
-            ]
+            [self._task.example_statistics(self._config.task, targets, part)[0] for part in parts]
         )
+        if hasattr(self._task, "example_table"):
+            _add(sums.table, self._task.example_table(self._config.task, targets, parts[0]))
         group = bytes(
             np.asarray(features[GROUP_FEATURE if self._config.grouped else ID_FEATURE]).ravel()[0]
         )
@@ -100,12 +106,25 @@ class StatisticsCombiner(beam.CombineFn):
             merged.total[...] += part.total
             merged.replicates[...] += part.replicates
             merged.groups.update(part.groups)
+            _add(merged.table, part.table)
             merged = merged._replace(rows=merged.rows + part.rows)
         return merged
 
-    def extract_output(self, sums: Sums) -> dict[metric_types.MetricKey, float]:
-        values = metrics_of(self._config, sums)
+    def extract_output(self, sums: Sums) -> dict[metric_types.MetricKey, float | bytes]:
+        values: dict[str, float | bytes] = {**metrics_of(self._config, sums)}
+        if hasattr(self._task, "example_table"):
+            rows = {
+                name: self._task.table_row(self._config.task, counts)
+                for name, counts in sorted(sums.table.items())
+            }
+            # Its names are not known before, so that it is one metric for TFMA, which keeps bytes.
+            values[TABLE] = json.dumps(rows).encode()
         return {metric_key(name, self._model_name): value for name, value in values.items()}
+
+
+def _add(table: dict[str, np.ndarray], more: Mapping[str, np.ndarray]) -> None:
+    for name, counts in more.items():
+        table[name] = table[name] + counts if name in table else counts
 
 
 def _target(value: Any, form: Raw) -> np.ndarray:

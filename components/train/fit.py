@@ -64,6 +64,7 @@ def fit(
             epochs=training.epochs,
             initial_epoch=initial_epoch,
             callbacks=[
+                OwnNames(task.training_metrics),
                 finite,
                 ProgressCallback(training.epochs, tell),
                 keras.callbacks.TensorBoard(log_folder, write_graph=False),
@@ -107,6 +108,25 @@ def rate_of(training: TrainingOptions, epoch: int) -> float:
     at a time.
     """
     return training.learning_rate * (1 + math.cos(math.pi * epoch / training.epochs)) / 2
+
+
+class OwnNames(keras.callbacks.Callback):
+    """Gives metrics the names that the task has for them, for all callbacks behind this one.
+
+    Keras puts the output's name in front of a metric's where a network has several outputs.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        super().__init__()
+        self._names = tuple(names)
+
+    def on_epoch_end(self, epoch, logs=None):
+        for given in list(logs or {}):
+            split = "val_" if given.startswith("val_") else ""
+            metric = given.removeprefix(split)
+            for name in self._names if metric not in self._names else ():
+                if metric.endswith(f"_{name}"):
+                    logs[split + name] = logs.pop(given)
 
 
 class ProgressCallback(keras.callbacks.Callback):

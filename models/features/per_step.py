@@ -5,9 +5,11 @@ and imports no TensorFlow; ``models.features.steps`` has the graph, the same for
 """
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
-from models.options import FeatureOptions
+from pydantic import Field, model_validator
+
+from models.options import FeatureOptions, Options
 from models.raw import Raw, RawError, RawValue
 
 
@@ -84,6 +86,55 @@ class StepOptions(FeatureOptions):
             return self.value_tokens(value)
         found = [self.value_tokens(step) for step in value]
         return None if None in found else [token for tokens in found for token in tokens or ()]
+
+
+class StepEncoder(Options):
+    """How the sequence within a step, such as a word's characters, becomes the step's vector.
+
+    Attributes:
+        kind: ``mean`` of its vectors; ``convolution`` over them and the maximum; or
+            ``recurrent``, what an LSTM says at either end, having read them from the other.
+        units: width of the convolution, or of the LSTM in each direction; 32 if left out.
+        kernel_size: vectors that a convolution's output sees; 3 if left out.
+        embedding_size: width of the vectors of tokens; the network's if left out.
+    """
+
+    kind: Literal["mean", "convolution", "recurrent"] = "mean"
+    units: int | None = Field(None, ge=1, le=4096)
+    kernel_size: int | None = Field(None, ge=1, le=255)
+    embedding_size: int | None = Field(None, ge=1, le=4096)
+
+    @model_validator(mode="after")
+    def _options_that_something_takes(self) -> Self:
+        for field, kinds in (
+            ("units", ("convolution", "recurrent")),
+            ("kernel_size", ("convolution",)),
+        ):
+            if getattr(self, field) is not None and self.kind not in kinds:
+                raise ValueError(
+                    f"{field} with kind: {self.kind}, which takes none (leave it out, or write "
+                    f"kind: {' or '.join(kinds)})"
+                )
+        return self
+
+
+class SequenceStepOptions(StepOptions):
+    """Options of a kind of which one value is a sequence of tokens itself.
+
+    Attributes:
+        encoder: with ``per_step``, how the tokens of a step become its vector.
+    """
+
+    encoder: StepEncoder = StepEncoder()
+
+    @model_validator(mode="after")
+    def _encodes_steps(self) -> Self:
+        if self.encoder != StepEncoder() and not self.per_step:
+            raise ValueError(
+                "encoder is of the tokens within a step (add per_step: true, or leave it out; "
+                "the network encodes a sequence)"
+            )
+        return self
 
 
 def is_per_step(options: FeatureOptions) -> bool:

@@ -14,6 +14,7 @@ from models.features.analyzers import Analyzers, Learnt, Tokens
 from models.features.strings import first_token
 from models.features.vectors import vectors_of
 from models.layers import sequence as layers
+from models.layers.unknown import UnknownDropout
 from models.options import FeatureOptions
 from models.raw import Raw, RawValue, length_name
 
@@ -156,4 +157,23 @@ def encode_ids(
             trainable=vectors.trained,
             name=f"{name}.embedding",
         )
-    return layers.Sequence(embedding(inputs[name]), inputs[f"{name}_length"])
+    ids = some_unknown(options, name, inputs[name], UNKNOWN)
+    return layers.Sequence(embedding(ids), inputs[f"{name}_length"])
+
+
+def some_unknown(
+    options: FeatureOptions, name: str, ids: keras.KerasTensor, unknown: int
+) -> keras.KerasTensor:
+    """Ids of which some are unknown ones while training, where the feature asks for it.
+
+    Args:
+        options: of the feature.
+        name: the feature's name.
+        ids: int32, of any shape.
+        unknown: the first of the unknown ids.
+    """
+    rate = getattr(options, "unknown_rate", 0.0)
+    if not rate:
+        return ids
+    known = unknown + first_token(options) - UNKNOWN
+    return UnknownDropout(rate, unknown, known, name=f"{name}.unknown")(ids)

@@ -2,7 +2,8 @@
 
 A kind's graph knows one value a row.  Where a row holds a sequence of values (``per_step``), all
 steps of a batch go through that graph as rows of their own and are then put back into their
-sequences; what comes out as a sequence of vectors for one value (a text) is averaged to a vector.
+sequences; what comes out as a sequence of vectors for one value (a text) is encoded to a vector, as
+the feature's ``encoder`` says.
 """
 
 from collections.abc import Mapping
@@ -12,14 +13,26 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from models.cells import lstm
 from models.features.analyzers import Analyzers, Learnt
-from models.features.per_step import is_per_step
+from models.features.per_step import StepEncoder, is_per_step
 from models.features.sequences import UNKNOWN, raw_tensor, with_a_step
-from models.layers.sequence import MeanPooling, Sequence
+from models.layers.convolution import SequenceConvolution
+from models.layers.sequence import (
+    LastPooling,
+    MaxPooling,
+    MeanPooling,
+    ReverseSequence,
+    Sequence,
+    ZeroPadding,
+)
 from models.options import FeatureOptions, graph_module
 from models.raw import length_name
 
 Tensors = dict[str, tf.Tensor | tf.RaggedTensor]
+
+STEP_UNITS, STEP_KERNEL = 32, 3
+"""Of a step's encoder, where it does not say."""
 
 
 def preprocess(
@@ -95,7 +108,7 @@ def encode(
 
     Returns:
         what the kind gives; with ``per_step`` a ``Sequence`` ``[batch, steps, units]``, a step's
-        vector being the mean over its own steps where it has such.
+        vector being what the ``encoder`` makes of its own steps where it has such.
     """
     graph = graph_module("features", options.kind)
     if not is_per_step(options):
@@ -104,11 +117,38 @@ def encode(
     flat = {name: FlatSteps(name=f"{name}.steps")(values)}
     if inner in inputs:
         flat[length_name(name, 1)] = FlatLengths(name=f"{name}.step_lengths")(inputs[inner])
-    encoded = graph.encode(options, name, flat, learnt, embedding_size)
+    encoder = getattr(options, "encoder", StepEncoder())
+    size = encoder.embedding_size or embedding_size
+    encoded = graph.encode(options, name, flat, learnt, size)
     if isinstance(encoded, Sequence):
-        encoded = MeanPooling(name=f"{name}.step_mean")(encoded.values, encoded.lengths)
+        encoded = _step_vector(encoder, name, encoded)
     steps = StepsOf(name=f"{name}.step_vectors")(encoded, values)
     return Sequence(steps, inputs[length_name(name, 1)])
+
+
+def _step_vector(encoder: StepEncoder, name: str, sequence: Sequence) -> keras.KerasTensor:
+    """Sequences ``[rows, time, units]`` as vectors ``[rows, units]``."""
+    values, lengths = sequence
+    if encoder.kind == "mean":
+        return MeanPooling(name=f"{name}.step_mean")(values, lengths)
+    units = encoder.units or STEP_UNITS
+    if encoder.kind == "convolution":
+        convolution = SequenceConvolution(
+            units, encoder.kernel_size or STEP_KERNEL, name=f"{name}.step_convolution"
+        )
+        return MaxPooling(name=f"{name}.step_max")(convolution(values, lengths), lengths)
+    values = ZeroPadding(name=f"{name}.step_zeroed")(values, lengths)
+    read = {
+        "forward": values,
+        "backward": ReverseSequence(name=f"{name}.step_reverse")(values, lengths),
+    }
+    last = [
+        LastPooling(name=f"{name}.step_last.{direction}")(
+            lstm.layer(units, f"{name}.step_{direction}")(given), lengths
+        )
+        for direction, given in read.items()
+    ]
+    return keras.layers.Concatenate(name=f"{name}.step_both")(last)
 
 
 def _rows_of(shape: tuple[int | None, ...]) -> int | None:

@@ -51,11 +51,14 @@ class StringOptions(StepOptions):
         normalise: Unicode normalisation, before all else: ``nfc`` (composed), ``nfkc`` (composed,
             and compatible forms made one: full-width letters, ligatures), or ``none``.
         unknown_buckets: ids that the values outside the vocabulary share, by a hash.
+        unknown_rate: share of the values that a training step takes for unknown ones, so that the
+            network learns what to make of such.
     """
 
     lower: bool = False
     normalise: Literal["nfc", "nfkc", "none"] = "none"
     unknown_buckets: int = Field(1, ge=1, le=1_000_000)
+    unknown_rate: float = Field(0.0, ge=0.0, lt=1.0)
 
     def cleaned(self, text: str, around: str = "") -> str:
         """A string as the graph cleans it, with something around what replaces a redaction."""

@@ -64,6 +64,14 @@ def zero_padding(values, lengths):
     return ops.where(step_mask(values, lengths), values, ops.zeros_like(values))
 
 
+def reversed_steps(values, lengths):
+    """The values ``[batch, time, units]``, each sequence reversed within its length."""
+    steps = ops.arange(ops.shape(values)[1], dtype="int32")[None, :]
+    lengths = ops.cast(lengths, "int32")[:, None]
+    source = ops.where(steps < lengths, lengths - 1 - steps, steps)
+    return ops.take_along_axis(values, source[:, :, None], axis=1)
+
+
 @keras.saving.register_keras_serializable(package="rondo")
 class ZeroPadding(keras.layers.Layer):
     """Puts zeros in the padding, for what reads whole stretches of a sequence at once.
@@ -88,10 +96,7 @@ class ReverseSequence(keras.layers.Layer):
     """
 
     def call(self, values, lengths):
-        steps = ops.arange(ops.shape(values)[1], dtype="int32")[None, :]
-        lengths = ops.cast(lengths, "int32")[:, None]
-        source = ops.where(steps < lengths, lengths - 1 - steps, steps)
-        return ops.take_along_axis(values, source[:, :, None], axis=1)
+        return reversed_steps(values, lengths)
 
     def compute_output_shape(self, values_shape, lengths_shape):
         return values_shape

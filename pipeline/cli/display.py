@@ -193,6 +193,8 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     verdict = record.verdict
     if verdict:
         console.print(_metrics_table(verdict))
+        if verdict.get("table"):
+            console.print(_table_of_names(verdict["table"]))
         for column, values in verdict.get("slices", {}).items():
             console.print(_slice_table(column, values))
             if len(values) > SHOWN_VALUES:
@@ -268,6 +270,21 @@ def _slice_table(column: str, values: dict[str, dict[str, float]]) -> Table:
     for value, metrics in ordered[:SHOWN_VALUES]:
         figures = [f"{metrics[name]:.4f}" for name in names]
         table.add_row(escape(value) or "(empty)", f"{metrics['rows']:,.0f}", *figures)
+    return table
+
+
+def _table_of_names(rows: dict[str, dict[str, float]]) -> Table:
+    """The task's own table, the names with most occurrences first."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    figures = list(next(iter(rows.values())))
+    for column in ("of", *figures):
+        table.add_column(escape(column), justify="left" if column == "of" else "right")
+    ordered = sorted(rows.items(), key=lambda entry: (-entry[1]["count"], entry[0]))
+    for name, row in ordered[:SHOWN_VALUES]:
+        shown = [f"{row[key]:,.0f}" if key == "count" else f"{row[key]:.4f}" for key in figures]
+        table.add_row(escape(name), *shown)
+    if len(rows) > SHOWN_VALUES:
+        table.caption = f"and {len(rows) - SHOWN_VALUES:,} more"
     return table
 
 

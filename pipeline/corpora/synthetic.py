@@ -3,7 +3,8 @@
 ``parity``: whether the ones so far are even or odd in number; one bit of memory, but every step
 counts.  ``adding`` (Hochreiter & Schmidhuber 1997, section 5.4): the sum of the two marked values
 of a long sequence.  ``sine``: noisy sine waves whose period is to be told, or whose course is to be
-forecast.
+forecast.  ``thermostat``: what a controller does at each step, to be done likewise; what it
+measures does not say whether it is heating already, or may not yet begin.
 """
 
 import json
@@ -20,6 +21,10 @@ SUMS = {"low": math.sqrt(0.5), "below one": 1.0, "above one": 2.0 - math.sqrt(0.
 """Upper ends of the classes of ``adding``; a quarter of the sums falls to each."""
 PERIODS = {"short": 8.0, "middling": 12.0, "long": 18.0, "very long": 27.0}
 """Time steps a period has in the middle of each class of ``sine``."""
+WARMING = {"heat": 0.4, "cool": -0.4, "rest": 0.0}
+"""Degrees a step that each action of ``thermostat`` gives."""
+PAUSE = 4
+"""Steps for which it rests at least."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -82,6 +87,42 @@ def sine(rows: int, length: int, seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
+def thermostat(rows: int, length: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of ``readings`` (a temperature, how far it is above the one wanted) and ``actions``.
+
+    An action for each reading: heats (cools) from a degree below (above) what is wanted to half a
+    degree beyond it.  Half of ``length`` to ``length`` steps a row; what is wanted changes now and
+    then.
+    """
+    for row in range(rows):
+        dice = Dice(f"thermostat:{seed}:{row}")
+        wanted, outside = dice.between(18.0, 24.0), dice.between(0.0, 40.0)
+        inside, action, rested = wanted + dice.normal(0.0, 2.0), "rest", PAUSE
+        readings, actions = [], []
+        for _ in range(_length(dice, length)):
+            if dice.chance(0.03):
+                wanted = dice.between(18.0, 24.0)
+            measured = inside + dice.normal(0.0, 0.05)
+            above = round(measured - wanted, 2)
+            action = _action(action, rested, above)
+            rested = rested + 1 if action == "rest" else 0
+            readings.append([round(measured, 2), above])
+            actions.append(action)
+            inside += 0.02 * (outside - inside) + WARMING[action] + dice.normal(0.0, 0.05)
+        yield {"readings": readings, "actions": actions}
+
+
+def _action(before: str, rested: int, above: float) -> str:
+    """What is done next, at so many degrees above what is wanted."""
+    if before == "heat":
+        return "heat" if above < 0.5 else "rest"
+    if before == "cool":
+        return "cool" if above > -0.5 else "rest"
+    if rested < PAUSE or abs(above) < 1.0:
+        return "rest"
+    return "heat" if above < 0.0 else "cool"
+
+
 def _length(dice: Dice, longest: int) -> int:
     shortest = max(1, longest // 2)
     return shortest + dice.below(longest - shortest + 1)
@@ -112,6 +153,12 @@ def write_sine(folder: Path, options: Mapping[str, int], progress: Progress) -> 
                 yield row
 
         write_rows(folder / "sine.jsonl", rows(), options["rows"], progress)
+    return []
+
+
+def write_thermostat(folder: Path, options: Mapping[str, int], progress: Progress) -> list[str]:
+    """Writes ``thermostat.jsonl``."""
+    write_rows(folder / "thermostat.jsonl", thermostat(**options), options["rows"], progress)
     return []
 
 

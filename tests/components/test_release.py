@@ -165,7 +165,7 @@ def binomial_sums(correct: np.ndarray, seed: int, copies: int = 1, grouped: bool
         total += row
         replicates += group_weights(name)[:, None, None] * row
         assert copy < copies
-    return Sums(total, replicates, groups, copies * len(correct))
+    return Sums(total, replicates, groups, {}, copies * len(correct))
 
 
 def test_the_interval_covers_a_known_share_about_as_often_as_it_says() -> None:

@@ -30,12 +30,16 @@ TOKENS = feature("tokens")
 CATEGORY = feature("categorical")
 NUMBER = feature("numeric")
 MASKED = feature("numeric", missing="mask")
+CONVOLVED = feature("text", encoder={"kind": "convolution", "units": 4, "embedding_size": 3})
+RECURRENT = feature("tokens", encoder={"kind": "recurrent", "units": 3})
 AUDIO = feature("audio", sample_rate=8000, mels=3)
 IMAGE = feature("image", height=2, width=2)
 ROWS: dict[str, tuple[FeatureOptions, list[Any]]] = {
     "text": (TEXT, [["a b c", "", "x"], ["c"]]),
     "filled": (FILLED, [["a", "", "x"], []]),
     "tokens": (TOKENS, [[["a", "b"], [], ["c"]], [["x"]]]),
+    "convolved": (CONVOLVED, [["a b c a b", "", "x"], ["c"]]),
+    "recurrent": (RECURRENT, [[["a", "b"], [], ["c"]], [["x"]]]),
     "category": (CATEGORY, [["a", "x", "b"], ["c"]]),
     "number": (NUMBER, [[10.0, 14.0, 6.0], [2.0]]),
     "masked": (MASKED, [[10.0, math.nan, 6.0], [math.nan]]),
@@ -85,7 +89,7 @@ def test_a_row_without_steps_gets_one_that_says_nothing(name: str, analyzers) ->
         assert found == [[3, 3]]
     else:
         (value,) = {*np.ravel(found[0]).tolist()}
-        assert value == (1 if name in ("text", "tokens") else 0)
+        assert value == (1 if options.kind in ("text", "tokens") else 0)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -124,6 +128,38 @@ def test_a_text_is_the_mean_of_its_tokens(analyzers, plain_learnt) -> None:
     matrix = model.get_layer("x.embedding").get_weights()[0]
     found = model(network_inputs({"x": preprocessed(TEXT, [["a b", "c"]], analyzers)})).numpy()
     np.testing.assert_allclose(found[0], [matrix[2:4].mean(axis=0), matrix[4]], rtol=1e-5)
+
+
+def test_the_order_of_tokens_within_a_step_is_encoded_where_asked(analyzers, plain_learnt) -> None:
+    import keras
+
+    for kind, width in (("mean", 4), ("convolution", 5), ("recurrent", 10)):
+        units = {} if kind == "mean" else {"units": 5}
+        options = feature("text", encoder={"kind": kind, "embedding_size": 4, **units})
+        inputs = steps.keras_inputs(options, "x")
+        encoded = steps.encode(options, "x", inputs, plain_learnt(VOCABULARIES), 7)
+        model = keras.Model(inputs, encoded.values)
+        given = preprocessed(options, [["a b c", "c b a", "a b c"]], analyzers)
+        found = model(network_inputs({"x": given})).numpy()[0]
+        assert found.shape == (3, width)
+        np.testing.assert_allclose(found[0], found[2], rtol=1e-6)
+        assert np.allclose(found[0], found[1], rtol=1e-4) == (kind == "mean")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"per_step": True, "encoder": {"units": 4}}, "units with kind: mean, which takes none"),
+        (
+            {"per_step": True, "encoder": {"kind": "recurrent", "kernel_size": 4}},
+            "kernel_size with kind: recurrent.*write kind: convolution",
+        ),
+        ({"encoder": {"kind": "recurrent"}}, "within a step .add per_step: true"),
+    ],
+)
+def test_encoders_that_do_nothing_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        options_class("features", "text")(kind="text", **options)
 
 
 @pytest.mark.parametrize(

@@ -103,25 +103,26 @@ def test_other_features_stand_beside_each_step() -> None:
     assert symbolic.shape == (None, None, 5)
 
 
-def test_loss_and_accuracy_are_over_the_steps_that_have_a_label() -> None:
+def test_loss_and_accuracy_are_over_the_steps_that_have_a_label(plain_learnt: Callable) -> None:
     random = np.random.default_rng(2)
     scores = random.dirichlet(np.ones(3), (3, 4)).astype(np.float32)
-    labels = np.array([[0, 1, -1, -1], [2, -1, 1, 0], [1, -1, -1, -1]])
+    labels = np.array([[0, 1, -1, -1], [2, -2, 1, 0], [1, -1, -1, -1]])
     known = labels >= 0
     picked = np.take_along_axis(scores, labels.clip(0)[:, :, None], axis=2)[:, :, 0]
     expected = -np.log(picked[known]).mean()
     assert float(graph.loss(TASK, None, None)(labels, scores)) == pytest.approx(expected, rel=1e-5)
-    (metric,) = graph.training_metrics(TASK, None)
+    (metric,) = graph.training_metrics(TASK, plain_learnt(VOCABULARIES))
     for part in (slice(0, 1), slice(1, 3)):
         metric.update_state(labels[part], scores[part])
     share = (scores.argmax(axis=-1) == labels)[known].mean()
     assert float(metric.result()) == pytest.approx(share)
-    assert (metric.name,) == Options.training_metrics
+    assert (metric.name,) == TASK.training_metrics
 
 
 def test_a_network_learns_from_padded_labels(plain_learnt: Callable) -> None:
     network = network_of(["words"], plain_learnt)
-    compile_network(network, TASK, TrainingOptions(learning_rate=0.05), None)
+    learnt = plain_learnt(VOCABULARIES)
+    compile_network(network, TASK, TrainingOptions(learning_rate=0.05), learnt)
     batch = {name: values for name, values in rows([5, 2, 4]).items() if name.startswith("words")}
     labels = np.where(batch["words"] > 0, batch["words"] % 3, -1)
     losses = [network.train_on_batch(batch, labels)[0] for _ in range(40)]
@@ -153,7 +154,8 @@ def test_sums_equal_what_is_computed_directly_and_padding_adds_nothing() -> None
     known = [LABELS.index(name) if name in LABELS else None for name in truth[0]]
     correct = sum(best == name for best, name in zip(scores[0].argmax(-1), known, strict=False))
     picked = [1e-7 if name is None else scores[0, step, name] for step, name in enumerate(known)]
-    np.testing.assert_allclose(row, [[4, correct, -np.log(picked).sum()]], rtol=1e-5)
+    whole = float(correct == 4)
+    np.testing.assert_allclose(row, [[1, 4, correct, -np.log(picked).sum(), whole]], rtol=1e-5)
     alone = served(scores[:, :4], [4], judged=True)
     np.testing.assert_array_equal(graph.example_statistics(TASK, {"tags": truth}, alone), row)
     with pytest.raises(ValueError, match=r"\[3\] steps .* 4 labels"):
@@ -162,14 +164,15 @@ def test_sums_equal_what_is_computed_directly_and_padding_adds_nothing() -> None
 
 def test_what_is_watched_has_a_direction() -> None:
     assert TASK.direction("loss") == "min"
-    assert [TASK.direction(name) for name in Options.training_metrics] == ["max"]
+    assert [TASK.direction(name) for name in TASK.training_metrics] == ["max"]
 
 
 def test_metrics_are_shares_of_all_steps() -> None:
-    metrics = graph.summarise(TASK, np.array([[8.0, 6.0, 4.0], [0.0, 0.0, 0.0]]))
-    assert tuple(metrics) == Options.metric_names == tuple(Options.higher_is_better)
+    metrics = graph.summarise(TASK, np.array([[4.0, 8.0, 6.0, 4.0, 1.0], [0.0] * 5]))
+    assert tuple(metrics) == TASK.metric_names and set(metrics) < set(Options.higher_is_better)
     assert metrics["token_accuracy"][0] == 0.75 and metrics["log_loss"][0] == 0.5
-    assert np.isnan(metrics["token_accuracy"][1])
+    assert metrics["sentence_accuracy"][0] == 0.25
+    assert all(np.isnan(values[1]) for values in metrics.values())
 
 
 def test_the_baseline_answers_each_step_with_the_frequencies(plain_learnt: Callable) -> None:
@@ -184,7 +187,7 @@ def test_the_baseline_answers_each_step_with_the_frequencies(plain_learnt: Calla
 def test_raw_labels_become_their_rank(plain_analyzers: Callable) -> None:
     raw = tf.ragged.constant([["I", "O"], ["new"]])
     found = graph.preprocess(TASK, {"tags": raw}, plain_analyzers({"label": LABELS}))
-    assert found["label"].to_list() == [[2, 0], [-1]]
+    assert found["label"].to_list() == [[2, 0], [-2]]
 
 
 def test_the_aligned_feature_is_found_or_asked_for() -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from models.features.analyzers import Analyzers, Learnt
 from models.features.categorical import Options
 from models.features.cleaning import cleaned
-from models.features.sequences import UNKNOWN, looked_up
+from models.features.sequences import UNKNOWN, looked_up, some_unknown
 
 
 def preprocess(
@@ -38,4 +38,4 @@ def encode(
     """An id as a vector ``[batch, embedding_size]``."""
     rows = learnt.vocabulary_size(name) + options.unknown_buckets
     embedding = keras.layers.Embedding(rows, embedding_size, name=f"{name}.embedding")
-    return embedding(inputs[name])
+    return embedding(some_unknown(options, name, inputs[name], unknown=0))

@@ -5,12 +5,13 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.features.per_step import SequenceStepOptions
 from models.features.strings import RedactedOptions, checked_pattern, python_pattern
 from models.features.vectors import VectorOptions
 from models.raw import TEXT, Raw, RawValue
 
 
-class Options(RedactedOptions):
+class Options(RedactedOptions, SequenceStepOptions):
     """Options of a text feature.
 
     Attributes:

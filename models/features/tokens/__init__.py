@@ -4,12 +4,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from models.features.per_step import SequenceStepOptions
 from models.features.strings import RedactedOptions
 from models.features.vectors import VectorOptions
 from models.raw import Raw, RawValue
 
 
-class Options(RedactedOptions):
+class Options(RedactedOptions, SequenceStepOptions):
     """Options of a tokens feature.
 
     Attributes:

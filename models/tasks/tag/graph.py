@@ -1,186 +1,251 @@
 """The graph of a tagging task: head, loss, served outputs, statistics, baseline.
 
-The label of padding is -1, and so is a label that the train split lacks: neither counts in the loss
-nor in what is shown while training.  The release judges every step.
+A label that the train split lacks does not count in the loss nor in what is shown while training.
+The release judges every step.
 
-The trivial baseline answers each step with the label frequencies of the train split; its label is
-the most frequent one.
+The trivial baseline answers each step with the label frequencies of the train split, its label
+being the most frequent one, and a sequence's own label likewise.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from models.asked import Asked
 from models.features.analyzers import Analyzers, Learnt
+from models.layers.crf import ChainScores, ChainShares
+from models.layers.pooling import POOLINGS
 from models.layers.sequence import Sequence as Steps
 from models.options import LABEL
-from models.tasks.names import SMALLEST_PROBABILITY, Labels, frequencies, names_as_bytes
-from models.tasks.tag import Options
+from models.tasks.names import Labels, frequencies
+from models.tasks.tag import Options, judging, served
+from models.tasks.tag.decoding import Decided, decoded, packed_baseline, permitted
+from models.tasks.tag.watched import (
+    UNKNOWN,
+    ChainLoss,
+    SequenceAccuracy,
+    SequenceLoss,
+    SpanF1,
+    StepLoss,
+    TokenAccuracy,
+)
 
-STATISTICS = ("tokens", "correct", "log_loss")
-NO_LABEL = -1
+SEQUENCE_LABEL = f"{LABEL}.sequence"
+"""Name of the transformed label of the sequence, of its vocabulary and of the network's output."""
+
+statistics = judging.statistics
+example_statistics = judging.example_statistics
+summarise = judging.summarise
+example_table = judging.example_table
+table_row = judging.table_row
 
 
 def preprocess(
-    options: Options, raw: Mapping[str, tf.RaggedTensor], analyzers: Analyzers
-) -> dict[str, tf.RaggedTensor]:
-    """Raw labels, string ``[batch, (time)]``, to ``{"label": int64 [batch, (time)]}``."""
-    return {LABEL: analyzers.vocabulary(raw[options.label], LABEL, top_k=None)}
-
-
-def label_names(options: Options, learnt: Learnt) -> list[str]:
-    """The labels, in the order of the scores."""
-    return learnt.vocabulary(LABEL)
-
-
-def head(options: Options, body: Steps, learnt: Learnt) -> keras.KerasTensor:
-    """``[batch, time, units]`` to probabilities ``[batch, time, labels]``, float32."""
-    classes = learnt.vocabulary_size(LABEL)
-    return keras.layers.Dense(classes, activation="softmax", dtype="float32", name="tag.scores")(
-        body.values
-    )
-
-
-def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losses.Loss:
-    """Cross-entropy of the true label, in nats a step, over the steps that have one."""
-    return keras.losses.SparseCategoricalCrossentropy(ignore_class=NO_LABEL)
-
-
-@keras.saving.register_keras_serializable(package="rondo")
-class TokenAccuracy(keras.metrics.SparseCategoricalAccuracy):
-    """Share of the steps with a label that got theirs.
-
-    Call arguments: labels int ``[batch, time]``, -1 where there is none; scores ``[batch, time,
-    labels]``.
-    """
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        has_label = ops.cast(ops.not_equal(y_true, NO_LABEL), self.dtype)
-        super().update_state(y_true, y_pred, sample_weight=has_label)
-
-
-def training_metrics(options: Options, learnt: Learnt) -> list[keras.metrics.Metric]:
-    """What is shown while training, beside the loss."""
-    return [TokenAccuracy(name="token_accuracy")]
-
-
-def baseline(
-    options: Options, labels: Iterable[np.ndarray], learnt: Learnt
-) -> dict[str, np.ndarray]:
-    """Scores of the trivial baseline for a step.
+    options: Options, raw: Mapping[str, tf.Tensor | tf.RaggedTensor], analyzers: Analyzers
+) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    """Raw labels to their places in what was learnt.
 
     Args:
         options: the task's options.
-        labels: transformed labels of the train split, int64 ``[time]`` a row.
-        learnt: holds the label vocabulary.
+        raw: string ``[batch, (time)]``, and ``[batch]`` of the sequence, by column.
+        analyzers: what learns the labels from the train split.
 
     Returns:
-        ``label`` float32 ``[labels]``: label frequencies, each label counted once more than it
-        occurs.
+        ``label`` int64 ``[batch, (time)]``, -2 for a label that was not learnt; of the sequence
+        ``label.sequence`` int64 ``[batch]``, -1 for such.
     """
-    return {LABEL: frequencies(labels, learnt.vocabulary_size(LABEL))}
+    ranks = analyzers.vocabulary(raw[options.label], LABEL, top_k=None)
+    known = tf.where(ranks.values < 0, tf.constant(UNKNOWN, tf.int64), ranks.values)
+    found = {LABEL: ranks.with_values(known)}
+    if options.sequence_label:
+        found[SEQUENCE_LABEL] = analyzers.vocabulary(
+            raw[options.sequence_label], SEQUENCE_LABEL, top_k=None
+        )
+    return found
 
 
-def baseline_scores(
-    options: Options, baseline: Mapping[str, np.ndarray], asked: Asked
-) -> tf.Tensor:
-    """The baseline's answer to a batch, as the network would give it: ``[batch, time, labels]``."""
-    shares = baseline[LABEL]
-    steps = tf.shape(asked.inputs[options.aligned[0]])[:2]
-    shape = tf.concat([steps, [len(shares)]], axis=0)
-    return tf.broadcast_to(tf.constant(shares), shape)
+def label_names(options: Options, learnt: Learnt) -> list[str]:
+    """The labels of the steps, in the order of their scores; behind them those of the sequence."""
+    sequence = learnt.vocabulary(SEQUENCE_LABEL) if options.sequence_label else []
+    return learnt.vocabulary(LABEL) + sequence
+
+
+def head(options: Options, body: Steps, learnt: Learnt) -> Any:
+    """Scores of the labels from the encoding of the steps.
+
+    Args:
+        options: the task's options.
+        body: ``[batch, time, units]``.
+        learnt: the label vocabularies.
+
+    Returns:
+        probabilities float32 ``[batch, time, labels]``, or a packed chain (see
+        ``models.layers.crf``).  With a label of the sequence a dict of that, as ``label``, and of
+        its probabilities, as ``label.sequence``, float32 ``[batch, labels]``.
+    """
+    classes = learnt.vocabulary_size(LABEL)
+    if options.head == "softmax":
+        dense = keras.layers.Dense(
+            classes, activation="softmax", dtype="float32", name="tag.scores"
+        )
+        scores = dense(body.values)
+    else:
+        emissions = keras.layers.Dense(classes, dtype="float32", name="tag.emissions")
+        scores = ChainScores(name="tag.scores")(emissions(body.values))
+    if not options.sequence_label:
+        return scores
+    vector = POOLINGS[options.sequence_pooling or "max"](name="tag.sequence_vector")(*body)
+    of_sequence = keras.layers.Dense(
+        learnt.vocabulary_size(SEQUENCE_LABEL),
+        activation="softmax",
+        dtype="float32",
+        name="tag.sequence_scores",
+    )
+    return {LABEL: scores, SEQUENCE_LABEL: of_sequence(vector)}
+
+
+def probabilities(options: Options, network: keras.Model) -> keras.Model:
+    """The network with the probabilities of the steps' labels for its output.
+
+    Args:
+        options: the task's options.
+        network: whose output is that of ``head``.
+
+    Returns:
+        from the same inputs to float32 ``[batch, time, labels]``.
+    """
+    scores = network.output[LABEL] if options.sequence_label else network.output
+    if options.head == "crf":
+        first = f"{options.aligned[0]}_length"
+        (lengths,) = (given for given in network.inputs if given.name == first)
+        scores = ChainShares(name="tag.shares")(scores, lengths)
+    return keras.Model({given.name: given for given in network.inputs}, scores)
+
+
+def loss(options: Options, learnt: Learnt, labels: Labels | None) -> Any:
+    """Minus the logarithm of the true labels' probability, in nats a step (and a sequence)."""
+    steps = StepLoss() if options.head == "softmax" else ChainLoss()
+    if not options.sequence_label:
+        return steps
+    sequence = SequenceLoss(weight=options.sequence_weight or 1.0)
+    return {LABEL: steps, SEQUENCE_LABEL: sequence}
+
+
+def training_metrics(options: Options, learnt: Learnt) -> Any:
+    """What is shown while training, beside the loss; see ``options.training_metrics``."""
+    labels = learnt.vocabulary(LABEL)
+    of_steps = SpanF1 if options.spans != "none" else TokenAccuracy
+    if not options.sequence_label:
+        return [of_steps(options, labels)]
+    return {LABEL: [of_steps(options, labels)], SEQUENCE_LABEL: [SequenceAccuracy()]}
+
+
+def baseline(options: Options, labels: Iterable[Any], learnt: Learnt) -> dict[str, np.ndarray]:
+    """Scores of the trivial baseline.
+
+    Args:
+        options: the task's options.
+        labels: transformed labels of the train split: int64 ``[time]`` a row, or a dict of these
+            and of the sequence's.
+        learnt: holds the label vocabularies.
+
+    Returns:
+        ``label`` float32 ``[labels]``, and ``label.sequence`` where there is such: label
+        frequencies, each label counted once more than it occurs.
+    """
+    names = (LABEL, SEQUENCE_LABEL) if options.sequence_label else (LABEL,)
+    rows = [row if isinstance(row, dict) else {LABEL: row} for row in labels]
+    return {
+        name: frequencies((row[name] for row in rows), learnt.vocabulary_size(name))
+        for name in names
+    }
+
+
+def baseline_scores(options: Options, baseline: Mapping[str, np.ndarray], asked: Asked) -> Any:
+    """The baseline's answer to a batch, as the network would give it; see ``head``."""
+    shape = tf.shape(asked.inputs[options.aligned[0]])[:2]
+    scores = packed_baseline(options, baseline[LABEL], shape)
+    if not options.sequence_label:
+        return scores
+    shares = baseline[SEQUENCE_LABEL]
+    return {
+        LABEL: scores,
+        SEQUENCE_LABEL: tf.broadcast_to(tf.constant(shares), [shape[0], len(shares)]),
+    }
 
 
 def served_outputs(
-    options: Options, scores: tf.Tensor, labels: Sequence[str], asked: Asked
+    options: Options, scores: Any, labels: Sequence[str], asked: Asked
 ) -> dict[str, tf.Tensor]:
     """What a client gets.
 
     Args:
         options: the task's options.
-        scores: float32 ``[batch, time, labels]``.
-        labels: the label names, in the order of the scores.
+        scores: see ``head``.
+        labels: see ``label_names``.
         asked: the batch.
 
     Returns:
         ``labels`` string and their ``scores`` float32, ``[batch, time]``, right-padded with ``""``
-        and 0, and the ``length`` of each row, int32 ``[batch]``.
+        and 0, and the ``length`` of each row, int32 ``[batch]``; the spans, see
+        ``models.tasks.tag.served``; ``sequence_label`` string and ``sequence_score`` float32,
+        ``[batch]``.
     """
+    answer, names, lengths = _answer(options, scores, labels, asked)
+    found = _of_steps(answer, names, lengths)
+    if options.spans != "none":
+        found |= served.spans(options, answer, names, lengths, asked)
+    return found | _of_sequence(options, scores, labels[len(names) :])
+
+
+def judged_outputs(
+    options: Options, scores: Any, labels: Sequence[str], asked: Asked
+) -> dict[str, tf.Tensor]:
+    """What ``example_statistics`` reads.
+
+    Returns:
+        the served outputs without the spans; ``names`` string ``[batch, labels]`` and
+        ``all_scores`` float32 ``[batch, time, labels]``, and of the sequence's label
+        ``sequence_names`` string and ``sequence_scores`` float32, ``[batch, labels]``.
+    """
+    answer, names, lengths = _answer(options, scores, labels, asked)
+    rows = tf.shape(lengths)[0]
+    found = _of_steps(answer, names, lengths) | {
+        "names": tf.broadcast_to(tf.constant(names), [rows, len(names)]),
+        "all_scores": answer.shares,
+    }
+    others = labels[len(names) :]
+    found |= _of_sequence(options, scores, others)
+    if options.sequence_label:
+        found["sequence_names"] = tf.broadcast_to(tf.constant(list(others)), [rows, len(others)])
+        found["sequence_scores"] = scores[SEQUENCE_LABEL]
+    return found
+
+
+def _answer(
+    options: Options, scores: Any, labels: Sequence[str], asked: Asked
+) -> tuple[Decided, list[str], tf.Tensor]:
+    """The answers to the steps, the labels that these have, and the steps of each row."""
+    of_steps = scores[LABEL] if options.sequence_label else scores
+    names = list(labels[: of_steps.shape[-1]])
     lengths = asked.inputs[f"{options.aligned[0]}_length"]
-    mask = tf.sequence_mask(lengths, tf.shape(scores)[1])
-    names = tf.gather(tf.constant(list(labels)), tf.argmax(scores, axis=-1))
+    return decoded(options.head, of_steps, permitted(options, names), lengths), names, lengths
+
+
+def _of_steps(answer: Decided, names: Sequence[str], lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+    mask = tf.sequence_mask(lengths, tf.shape(answer.labels)[1])
+    shares = tf.gather(answer.shares, answer.labels, batch_dims=2)
     return {
-        "labels": tf.where(mask, names, ""),
-        "scores": tf.where(mask, tf.reduce_max(scores, axis=-1), 0.0),
+        "labels": tf.where(mask, tf.gather(tf.constant(list(names)), answer.labels), ""),
+        "scores": tf.where(mask, shares, 0.0),
         "length": lengths,
     }
 
 
-def judged_outputs(
-    options: Options, scores: tf.Tensor, labels: Sequence[str], asked: Asked
-) -> dict[str, tf.Tensor]:
-    """What ``example_statistics`` reads: the served outputs, and every label's score.
-
-    Returns:
-        the served outputs; ``names`` string ``[batch, labels]`` and ``all_scores`` float32
-        ``[batch, time, labels]``.
-    """
-    names = tf.constant(list(labels))
-    return served_outputs(options, scores, labels, asked) | {
-        "names": tf.broadcast_to(names, [tf.shape(scores)[0], len(labels)]),
-        "all_scores": scores,
-    }
-
-
-def statistics(options: Options) -> tuple[str, ...]:
-    """Names of what is summed over the rows."""
-    return STATISTICS
-
-
-def example_statistics(
-    options: Options, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """Statistics of each row that can be summed; see ``statistics``.
-
-    Args:
-        options: the task's options.
-        targets: under the label's column, the raw labels by name, bytes or str ``[rows, time]``.
-        outputs: judged outputs.
-
-    Returns:
-        float64 ``[rows, 3]``.  A label that is not among the served ones counts as wrong, with the
-        loss of the smallest probability.
-
-    Raises:
-        ValueError: a row has another number of answers than of labels.
-    """
-    truth = names_as_bytes(targets[options.label])
-    steps = truth.shape[1]
-    lengths = np.asarray(outputs["length"]).reshape(-1)
-    if (lengths != steps).any():
-        raise ValueError(f"{lengths.tolist()} steps were answered, where rows have {steps} labels")
-    names = names_as_bytes(outputs["names"])[:, None, :]
-    scores = np.asarray(outputs["all_scores"], np.float64)[:, :steps]
-    probability = np.where(names == truth[:, :, None], scores, 0.0).sum(axis=-1)
-    correct = names_as_bytes(outputs["labels"])[:, :steps] == truth
-    log_loss = -np.log(np.clip(probability, SMALLEST_PROBABILITY, 1.0))
-    return np.stack([np.full(len(truth), steps), correct.sum(axis=1), log_loss.sum(axis=1)], axis=1)
-
-
-def summarise(options: Options, sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Metrics from summed statistics.
-
-    Args:
-        options: the task's options.
-        sums: float64 ``[..., 3]``, sums over the same rows.
-
-    Returns:
-        ``token_accuracy`` (a share) and ``log_loss`` (nats a step), ``[...]``; NaN where there is
-        no step.
-    """
-    tokens = np.where(sums[..., 0] > 0, sums[..., 0], np.nan)
-    return {"token_accuracy": sums[..., 1] / tokens, "log_loss": sums[..., 2] / tokens}
+def _of_sequence(options: Options, scores: Any, names: Sequence[str]) -> dict[str, tf.Tensor]:
+    if not options.sequence_label:
+        return {}
+    return served.sequence_label(scores[SEQUENCE_LABEL], names)

@@ -90,7 +90,7 @@ def test_files_of_one_name_are_refused() -> None:
 def test_generated_sets_have_options_that_are_numbers() -> None:
     generated = [named(name) for name in names() if isinstance(named(name), GeneratedSet)]
     assert {dataset.name for dataset in generated} == {
-        *("adding", "chords", "parity", "patients", "reservations", "sine")
+        *("adding", "chords", "parity", "patients", "reservations", "sine", "thermostat")
     }
     assert all({"rows", "seed"} <= set(dataset.options) for dataset in generated)
 

@@ -16,7 +16,7 @@ from pipeline.corpora.chords import NOTES, chords
 from pipeline.corpora.dice import Dice
 from pipeline.corpora.patients import patients
 from pipeline.corpora.registry import named
-from pipeline.corpora.synthetic import PERIODS, SUMS, adding, parity, sine
+from pipeline.corpora.synthetic import PAUSE, PERIODS, SUMS, adding, parity, sine, thermostat
 
 PINNED = {
     "parity": ({"rows": 20, "length": 9, "seed": 1}, {"parity.jsonl": "bb19e3ef27a2b5e3"}),
@@ -27,6 +27,7 @@ PINNED = {
         {"rows": 5, "length": 9, "seed": 1},
         {"sine.jsonl": "8a5e33dbe94f5eb1", "sine.csv": "d080c92e20f8b6ea"},
     ),
+    "thermostat": ({"rows": 20, "length": 9, "seed": 1}, {"thermostat.jsonl": "52641fb66cefe60b"}),
     "reservations": ({"rows": 10, "seed": 1}, {"reservations.jsonl": "8e8a665c1c25a990"}),
 }
 
@@ -62,6 +63,13 @@ def test_labels_are_what_they_say(rows: int, length: int, seed: int) -> None:
     for row in sine(rows, length, seed):
         assert len(row["values"]) == length
         assert 0.85 <= row["steps"] / PERIODS[row["period"]] <= 1.15
+    for row in thermostat(rows, length, seed):
+        before, rested = "rest", PAUSE
+        for (_, above), action in zip(row["readings"], row["actions"], strict=True):
+            if action != "rest":
+                assert above < 0.5 if action == "heat" else above > -0.5
+                assert action == before or (rested >= PAUSE and abs(above) >= 1.0)
+            before, rested = action, rested + 1 if action == "rest" else 0
 
 
 @settings(max_examples=15, deadline=None)
@@ -92,6 +100,8 @@ def test_patients_are_spread_over_levels_and_findings() -> None:
 def test_classes_are_balanced_and_more_rows_begin_alike() -> None:
     assert min(Counter(row["class"] for row in adding(2000, 10, 0)).values()) > 430
     assert min(Counter(row["period"] for row in sine(400, 4, 0)).values()) > 70
+    actions = Counter(action for row in thermostat(200, 60, 0) for action in row["actions"])
+    assert min(actions.values()) > 0.1 * actions.total()
     assert list(parity(5, 10, 3)) == list(parity(9, 10, 3))[:5]
     assert list(parity(5, 10, 3)) != list(parity(5, 10, 4))
 
