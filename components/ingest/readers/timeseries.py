@@ -63,6 +63,8 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
         hold_out_ends=options.ends_are_held_out,
         targets=None if options.targets is None else tuple(map(values.index, options.targets)),
         known=tuple(options.known),
+        season=options.season,
+        naive2=options.naive2,
     )
     yield from _Series(path, options, cut, following).rows(events)
 
