@@ -78,7 +78,7 @@ def test_a_negative_binomial_is_scipys() -> None:
     for place, level in enumerate(LEVELS):
         expected = reference.ppf(level)
         # float32 may fall on either side where the distribution function meets the level.
-        assert (np.abs(found[..., place] - expected) <= 1 + 1e-3 * expected).all()
+        assert (np.abs(found[..., place] - expected) <= 1 + 3e-3 * expected).all()
 
 
 @pytest.mark.parametrize(

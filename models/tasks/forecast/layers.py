@@ -204,7 +204,9 @@ class FeedbackCell(_WithOptions):
 
     def build(self, inputs_shape):
         batch, width = inputs_shape[0], inputs_shape[-1]
-        self.cell.build((batch, width + self.channels))
+        # A cell that was read from a file is built already.
+        if not self.cell.built:
+            self.cell.build((batch, width + self.channels))
         self.said.build((batch, self.cell.output_size))
         self.built = True
 
