@@ -17,6 +17,8 @@ ID_FEATURE = "_id"
 """Feature of every example: ``file:line`` of its row."""
 GROUP_FEATURE = "_group"
 """Feature of every example where ``data.group`` is set."""
+SLICE_PREFIX = "_slice_"
+"""Before the column's name: feature of every example for a column of ``release.slices``."""
 
 TRANSFORM_KEY, TUNE_KEY, TRAIN_KEY = "transform", "tune", "train"
 """Under which ``custom_config`` holds a node's share of the experiment."""
@@ -38,6 +40,8 @@ class ReleaseOptions(Options):
         confidence: of the interval.
         smallest_test: rows of the test split (groups, where ``data.group`` is set) below which an
             interval means nothing and no model is released.
+        slices: columns by whose values the metrics are also told, each value by itself; no rule
+            looks at them.
     """
 
     thresholds: dict[str, float] = {}
@@ -46,6 +50,7 @@ class ReleaseOptions(Options):
     allowed_loss: float = Field(0.0, ge=0.0)
     confidence: float = Field(0.95, gt=0.5, lt=1.0)
     smallest_test: int = Field(30, ge=2)
+    slices: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _some_rule(self) -> "ReleaseOptions":
@@ -64,6 +69,7 @@ class IngestConfig(Options):
         data: the data options, with an absolute path.
         features: by name, with the options that reading depends on.
         task: likewise.
+        slices: columns that examples have as text, for the metrics to be told by.
         contents: hash of each local file, by path; none of remote ones.
         code: hash of the code that runs.
     """
@@ -71,12 +77,15 @@ class IngestConfig(Options):
     data: AnyData
     features: dict[str, AnyFeature]
     task: AnyTask | None
+    slices: tuple[str, ...] = ()
     contents: dict[str, str] = {}
     code: str
 
 
 class SchemaConfig(Options):
-    """What the schema is derived from: the form of each raw feature, the label among them."""
+    """What the schema is derived from: the form of each raw feature, with those that a row is
+    judged by and told by.
+    """
 
     raw: dict[str, Raw]
     grouped: bool

@@ -100,4 +100,5 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     if config.task is None:
         return outputs
     task = graph_module("tasks", config.task.kind)
-    return outputs | task.preprocess(config.task, inputs[config.task.label], analyzers)
+    raw = {name: inputs[name] for name in config.task.targets}
+    return outputs | task.preprocess(config.task, raw, analyzers)

@@ -11,6 +11,7 @@ Signatures:
 * ``transform_features``: raw tensors by feature name to what the network reads.
 * ``evaluate``: serialised tf.Examples ``[batch]`` to the task's judged outputs, with the trivial
   baseline's beside, named ``baseline_*``.
+* those that the task adds, such as ``step`` of one that can be asked a step at a time.
 
 ``assets.extra/rondo.json`` beside the graph says what a person or another model must know of it.
 """
@@ -25,6 +26,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.asked import Asked
 from models.features.sequences import lengths_of
 from models.options import FeatureOptions, TaskOptions, graph_module
 from models.portable import without_cudnn
@@ -132,7 +134,8 @@ def write(
     features: Mapping[str, FeatureOptions],
     task: TaskOptions,
     labels: Sequence[str],
-    baseline: np.ndarray,
+    baseline: Mapping[str, np.ndarray],
+    calibration: Mapping[str, np.ndarray],
     transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
     about: Mapping[str, Any],
 ) -> None:
@@ -145,6 +148,7 @@ def write(
         task: the task's options.
         labels: label names, in the order of the network's scores; none if the task has none.
         baseline: the trivial baseline, as the task's ``baseline`` gave it.
+        calibration: what the task's ``calibration`` gave; empty if it has none.
         transform: trackable layer from raw to transformed tensors (Transform's own).
         about: more entries for ``rondo.json``.
     """
@@ -161,31 +165,43 @@ def write(
     def inputs_of(raw: Mapping[str, tf.Tensor | tf.RaggedTensor]) -> dict[str, tf.Tensor]:
         return network_inputs(transform(dict(raw)))
 
-    def transform_features(sent: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return inputs_of(
-            {name: received(name, options.raw, sent) for name, options in features.items()}
-        )
+    def raw_of(sent: dict[str, tf.Tensor]) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+        return {name: received(name, options.raw, sent) for name, options in features.items()}
 
-    def served(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return graph.served_outputs(task, network(inputs, training=False), labels, inputs)
+    def transform_features(sent: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return inputs_of(raw_of(sent))
+
+    def scores_of(inputs: Mapping[str, tf.Tensor]) -> Any:
+        scores = network(inputs, training=False)
+        return graph.calibrated(task, scores, calibration) if calibration else scores
+
+    def served(asked: Asked) -> dict[str, tf.Tensor]:
+        return graph.served_outputs(task, scores_of(asked.inputs), labels, asked)
 
     def answer(sent: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        inputs, steps = transform_features(sent), task.steps_of
-        if steps is not None:
-            for key in {steps, *length_names(steps, features[steps].raw)[1:]} & set(inputs):
-                inputs[key] = _widened(inputs[key], tf.shape(sent[steps])[1])
-        return served(inputs)
+        raw = raw_of(sent)
+        inputs = inputs_of(raw)
+        if task.steps_of is not None:
+            width = tf.shape(sent[task.steps_of])[1]
+            check_aligned(task, inputs)
+            for name in task.aligned:
+                for key in {name, *length_names(name, features[name].raw)[1:]} & set(inputs):
+                    inputs[key] = _widened(inputs[key], width)
+        return served(Asked(inputs, raw))
 
     def answer_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return served(inputs_of(parsed(examples, features)))
+        raw = parsed(examples, features)
+        inputs = inputs_of(raw)
+        check_aligned(task, inputs)
+        return served(Asked(inputs, raw))
 
     def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = inputs_of(parsed(examples, features))
-        scores = network(inputs, training=False)
-        trivial = graph.baseline_scores(task, baseline, inputs)
-        return graph.judged_outputs(task, scores, labels, inputs) | {
+        raw = parsed(examples, features)
+        asked = Asked(inputs_of(raw), raw)
+        trivial = graph.baseline_scores(task, baseline, asked)
+        return graph.judged_outputs(task, scores_of(asked.inputs), labels, asked) | {
             BASELINE_PREFIX + name: output
-            for name, output in graph.judged_outputs(task, trivial, labels, inputs).items()
+            for name, output in graph.judged_outputs(task, trivial, labels, asked).items()
         }
 
     archive = keras.export.ExportArchive()
@@ -197,6 +213,10 @@ def write(
         archive.add_endpoint("examples", answer_examples, serialised)
         archive.add_endpoint("transform_features", transform_features, [raw_specs])
         archive.add_endpoint("evaluate", evaluate, serialised)
+        if hasattr(graph, "endpoints"):
+            further = graph.endpoints(task, network, features, labels, transform, calibration)
+            for name, (endpoint, specs) in further.items():
+                archive.add_endpoint(name, endpoint, specs)
         archive.write_out(path, verbose=False)
     contents = {
         "features": {name: options.raw.model_dump() for name, options in features.items()},
@@ -208,6 +228,21 @@ def write(
     tf.io.gfile.makedirs(os.path.dirname(os.path.join(path, ABOUT)))
     with tf.io.gfile.GFile(os.path.join(path, ABOUT), "w") as file:
         file.write(json.dumps(contents, indent=1, ensure_ascii=False))
+
+
+def check_aligned(task: TaskOptions, inputs: Mapping[str, tf.Tensor]) -> None:
+    """Looks whether the features that go step by step together have equally many steps.
+
+    Raises:
+        tf.errors.InvalidArgumentError: (when run) they do not.
+    """
+    for name in task.aligned[1:]:
+        ours, first = length_name(name, 1), length_name(task.aligned[0], 1)
+        tf.debugging.assert_equal(
+            inputs[ours],
+            inputs[first],
+            f"{ours}: differs from {first}, and their steps go together",
+        )
 
 
 def _in_json(value: Any) -> Any:

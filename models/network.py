@@ -19,6 +19,7 @@ from models.features.analyzers import Learnt
 from models.layers.sequence import BesideSteps, Sequence
 from models.options import FeatureOptions, TaskOptions, graph_module
 from models.spec import NetworkOptions, TrainingOptions
+from models.tasks.names import Labels
 
 
 def build(
@@ -36,28 +37,48 @@ def build(
         learnt: sizes of the vocabularies that the features and the task learnt.
 
     Returns:
-        a functional model from the features' inputs (by name) to the head's output.
+        a functional model from the features' inputs (by name) to the head's output; the task's own
+        network, if it builds one.
     """
+    graph = graph_module("tasks", task.kind)
+    if hasattr(graph, "build"):
+        return graph.build(features, task, network, learnt)
     inputs: dict[str, keras.KerasTensor] = {}
     vectors = []
-    steps: Sequence | None = None
+    beside: dict[str, Sequence] = {}
     for name, options in features.items():
         feature_inputs = feature_steps.keras_inputs(options, name)
         inputs |= feature_inputs
         size = network.embedding_size
         encoded = feature_steps.encode(options, name, feature_inputs, learnt, size)
-        if name == task.steps_of:
-            steps = step_encoding(name, encoded, network)
+        if name in task.aligned:
+            beside[name] = encoded
         elif isinstance(encoded, Sequence):
             vectors += pooled_encoding(name, encoded, network)
         else:
             vectors.append(encoded)
+    steps = aligned_encoding(task.aligned, beside, network) if task.aligned else None
     body = concatenated(vectors, "_vector") if steps is None else steps_beside(steps, vectors)
     if network.dropout:
         drop = keras.layers.Dropout(network.dropout, name="_dropout")
         body = drop(body) if steps is None else Sequence(drop(body.values), body.lengths)
-    output = graph_module("tasks", task.kind).head(task, body, learnt)
-    return keras.Model(inputs, output, name="network")
+    return keras.Model(inputs, graph.head(task, body, learnt), name="network")
+
+
+def aligned_encoding(
+    names: tuple[str, ...], encoded: Mapping[str, Sequence], network: NetworkOptions
+) -> Sequence:
+    """Features that go step by step together, each with a vector at each step, as one encoding.
+
+    Args:
+        names: of the features, in the order in which they stand side by side; the layers are named
+            after the first.
+        encoded: by feature, of equally many steps.
+        network: the network's options.
+    """
+    first = names[0]
+    values = concatenated([encoded[name].values for name in names], f"{first}.aligned")
+    return step_encoding(first, Sequence(values, encoded[first].lengths), network)
 
 
 def steps_beside(steps: Sequence, vectors: list[keras.KerasTensor]) -> Sequence:
@@ -79,9 +100,21 @@ def parameter_counts(network: keras.Model) -> dict[str, int]:
 
 
 def compile_network(
-    network: keras.Model, task: TaskOptions, training: TrainingOptions
+    network: keras.Model,
+    task: TaskOptions,
+    training: TrainingOptions,
+    learnt: Learnt,
+    labels: Labels | None = None,
 ) -> keras.Model:
-    """Gives the network its optimiser and the task's loss and metrics."""
+    """Gives the network its optimiser and the task's loss and metrics.
+
+    Args:
+        network: not compiled yet.
+        task: the task's options.
+        training: how it is trained.
+        learnt: sizes of the vocabularies that the features and the task learnt.
+        labels: goes through the labels of the train split; None where nothing will be learnt.
+    """
     optimizer = keras.optimizers.get(
         {
             "class_name": training.optimizer,
@@ -93,5 +126,9 @@ def compile_network(
         }
     )
     graph = graph_module("tasks", task.kind)
-    network.compile(optimizer, loss=graph.loss(task), metrics=graph.training_metrics(task))
+    network.compile(
+        optimizer,
+        loss=graph.loss(task, learnt, labels),
+        metrics=graph.training_metrics(task, learnt),
+    )
     return network

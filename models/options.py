@@ -152,6 +152,7 @@ class TaskOptions(SliceOptions):
     """
 
     read_by: ClassVar[tuple[str, ...]] = ("kind", "label")
+    # The following are read from an instance, so that a task may make them properties.
     metric_names: ClassVar[tuple[str, ...]]
     """Metrics that a release may state a threshold for."""
     release_metric: ClassVar[str]
@@ -169,9 +170,29 @@ class TaskOptions(SliceOptions):
         return TEXT
 
     @property
+    def targets(self) -> dict[str, Raw]:
+        """The forms of all that a row is judged by, by the name that an example has it under.
+
+        Each has one axis of varying length at most.
+        """
+        return {self.label: self.raw}
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that every row has for this task, by the field that names each."""
+        return {"task.label": self.label}
+
+    @property
+    def aligned(self) -> tuple[str, ...]:
+        """The sequence features whose steps are answered, side by side at each step; none for one
+        answer a row.
+        """
+        return ()
+
+    @property
     def steps_of(self) -> str | None:
-        """The sequence feature whose every step is answered; None for one answer a row."""
-        return None
+        """The first of ``aligned``; None for one answer a row."""
+        return self.aligned[0] if self.aligned else None
 
     def direction(self, monitored: str) -> Literal["min", "max"]:
         """Whether the ``loss`` or a metric shown while training gets better up or down."""
@@ -185,7 +206,15 @@ class TaskOptions(SliceOptions):
         """
         return self
 
-    def read(self, fields: Mapping[str, Any]) -> RawValue:
+    def read(self, fields: Mapping[str, Any]) -> dict[str, RawValue]:
+        """What a row is judged by, a value for each of ``targets``.
+
+        Raises:
+            RawError: one is missing or has another form.
+        """
+        return {self.label: self.read_label(fields)}
+
+    def read_label(self, fields: Mapping[str, Any]) -> RawValue:
         """The label of a row.
 
         Raises:
@@ -202,15 +231,25 @@ class TaskOptions(SliceOptions):
         """A label that is there; see ``Raw.read``."""
         return self.raw.read(self.label, value)
 
-    def check_row(self, label: RawValue, values: Mapping[str, RawValue]) -> None:
-        """Whether a row's label goes with the values of its features, by name.
+    def check_row(self, targets: Mapping[str, RawValue], values: Mapping[str, RawValue]) -> None:
+        """Whether what a row is judged by goes with the values of its features, both by name.
 
         Raises:
-            RawError: it does not.
+            RawError: it does not, or the features in ``aligned`` differ in their steps.
         """
+        steps = {name: len(values[name]) for name in self.aligned}
+        if len(set(steps.values())) > 1:
+            counted = ", ".join(f"{name!r} has {count}" for name, count in steps.items())
+            raise RawError(
+                f"features that go step by step together differ in their steps: {counted} "
+                "(correct the row, or change the task's aligned_with)"
+            )
 
-    def counted(self, label: RawValue) -> Iterable[str]:
-        """The labels of a row that the data gate counts; none if there is nothing to count."""
+    def counted(self, targets: Mapping[str, RawValue]) -> Iterable[str]:
+        """The labels of a row that the data gate counts; none if there is nothing to count.
+
+        Those of the label as they are, those of another target as ``NAME=LABEL``.
+        """
         return ()
 
     @abstractmethod

@@ -178,7 +178,7 @@ def describe(experiment: Experiment, home: str) -> Description:
         source = f"sample, {share}"
     found = counted_calls(network, _by_input(network, lengths))
     if not network.compiled:
-        compile_network(network, experiment.task, experiment.training)
+        compile_network(network, experiment.task, experiment.training, parts.learnt)
     return Description(
         experiment.network.build_model or experiment.network.cell,
         sizes,
@@ -203,7 +203,7 @@ def _typical(outputs: dict[str, Any]) -> dict[str, int]:
     return {
         name: max(int(np.median(value.row_lengths().numpy())), 1)
         for name, value in outputs.items()
-        if isinstance(value, tf.RaggedTensor) and name != LABEL
+        if isinstance(value, tf.RaggedTensor) and name.partition(".")[0] != LABEL
     }
 
 
@@ -238,7 +238,10 @@ def _matching_transform(experiment: Experiment, home: str) -> tuple[str, Path] |
 
 
 def drawing(
-    experiment: Experiment, found: list[CountedCall], values: dict[str, Any], label: Any
+    experiment: Experiment,
+    found: list[CountedCall],
+    values: dict[str, Any],
+    targets: dict[str, Any],
 ) -> Drawing:
     """The network over the first steps of a row, with the row's own words and labels."""
     shown = {}
@@ -256,7 +259,8 @@ def drawing(
             from_end = getattr(options, "keep", "end" if tokens is value else "start") == "end"
             steps = steps[-most:] if from_end else steps[:most]
         shown[name] = unrolled.Shown(options.kind, steps or ["(nothing)"])
-    labels = [str(each) for each in label] if isinstance(label, list) else [str(label)]
+    label = targets[experiment.task.label]
+    labels = [_shown(each) for each in (label if isinstance(label, list) else [label])]
     return unrolled.draw(found, shown, unrolled.Shown(experiment.task.label, labels))
 
 

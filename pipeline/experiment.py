@@ -333,17 +333,21 @@ def _check_task(
     parts: dict[str, Any],
     problems: list[Problem],
 ) -> None:
+    answers = {*task.columns.values(), *task.targets}
     for name, options in features.items():
-        if options is not None and task.label in (name, options.column):
+        for answer in sorted(answers & {name, options.column} if options is not None else ()):
             problems.append(
                 Problem(
                     ("features", name),
-                    f"reads {task.label!r}, which is the task's label: the model would be given "
+                    f"reads {answer!r}, which is the task's label: the model would be given "
                     "the answer",
                 )
             )
-    if task.label in (ID_FEATURE, GROUP_FEATURE):
-        problems.append(Problem(("task", "label"), f"{task.label!r} is a name that Rondo uses"))
+    for field, column in task.columns.items():
+        if column in (ID_FEATURE, GROUP_FEATURE):
+            problems.append(
+                Problem(tuple(field.split(".")), f"{column!r} is a name that Rondo uses")
+            )
     release = parts.get("release")
     if isinstance(release, ReleaseOptions):
         for name in release.thresholds:

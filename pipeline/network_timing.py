@@ -57,7 +57,7 @@ def measured(task: Task) -> Calibration:
     parts = Parts(experiment.features, experiment.task, experiment.network, learnt)
     network = build_any(parts, HyperParameters())
     if not network.compiled:
-        compile_network(network, experiment.task, training)
+        compile_network(network, experiment.task, training, learnt)
     batches = bucketed(rows, lengths, training.batch_size, training.length_buckets, training.seed)
     held = list(batches)
     widths = np.array([_width(batch) for batch in held], float)

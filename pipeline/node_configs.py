@@ -11,6 +11,7 @@ from components.fingerprint import code_hash
 from components.ingest.files import content_hash, content_hashes
 from components.ingest.readers import reader_module
 from components.spec import (
+    SLICE_PREFIX,
     EvaluateConfig,
     GateConfig,
     IngestConfig,
@@ -25,6 +26,7 @@ from models.dotted import cell_module
 from models.features.strings import first_token
 from models.features.vectors import features_with_vectors, reads_embedding_size
 from models.options import FeatureOptions, slice_module
+from models.raw import TEXT
 from models.search_space import Dimension, space_of
 from pipeline import contract
 from pipeline.experiment import Experiment
@@ -36,6 +38,7 @@ def ingest_config(experiment: Experiment) -> IngestConfig:
         data=experiment.data,
         features={name: options.for_reading() for name, options in experiment.features.items()},
         task=experiment.task.for_reading() if experiment.task else None,
+        slices=experiment.release.slices,
         contents=content_hashes(experiment.data),
         code=code_hash(ingest_modules(experiment)),
     )
@@ -45,7 +48,8 @@ def schema_config(experiment: Experiment) -> SchemaConfig:
     """What the schema is derived from."""
     raw = {name: options.raw for name, options in experiment.features.items()}
     if experiment.task is not None:
-        raw[experiment.task.label] = experiment.task.raw
+        raw |= experiment.task.targets
+        raw |= {SLICE_PREFIX + column: TEXT for column in experiment.release.slices}
     return SchemaConfig(
         raw=raw,
         grouped=experiment.data.group is not None,

@@ -82,7 +82,7 @@ class DataSample(NamedTuple):
         rows: by split, estimated from the bytes where not all was read.
         labels: of the rows that were read.
         lengths: by feature that has steps.
-        kept: some rows of the train split: ``(values by feature, label)``.
+        kept: some rows of the train split: ``(values by feature, targets by name)``.
         skipped: records read that are passed over on purpose, by reason.
         bad: rows and files read that cannot be used, and are left out.
         first_bad: the first of these problems, if there is any.
@@ -206,7 +206,7 @@ class _Gathered:
 
     def _add(self, example: Example, measured: bool) -> None:
         if self._config.task is not None:
-            self._labels.update(self._config.task.counted(example.label))
+            self._labels.update(self._config.task.counted(example.targets))
         # Where the times of all rows decide, any row may be one that is learnt from.
         train = example.split in ("train", None)
         if measured:
@@ -221,11 +221,11 @@ class _Gathered:
             # Every row of the split is as likely to be kept as another (reservoir sampling).
             self._offered += 1
             if len(self._kept) < KEPT_ROWS:
-                self._kept.append((example.values, example.label))
+                self._kept.append((example.values, example.targets))
             else:
                 place = self._random.randrange(self._offered)
                 if place < KEPT_ROWS:
-                    self._kept[place] = (example.values, example.label)
+                    self._kept[place] = (example.values, example.targets)
 
     def sample(self, size: int) -> DataSample:
         """What was gathered, of parts of a size."""

@@ -24,14 +24,19 @@ from pipeline.experiment import Experiment
 def transformed(
     experiment: Experiment, rows: Sequence[Any], learnt: "SampleLearnt"
 ) -> dict[str, Any]:
-    """Transformed features and label of rows ``(values by feature, label)``, dense or ragged."""
+    """Transformed features and labels of rows ``(values by feature, targets by name)``, dense or
+    ragged.
+    """
     outputs: dict[str, Any] = {}
     for name, options in experiment.features.items():
         raw = raw_tensor(options.raw, [values[name] for values, _ in rows])
         outputs |= steps.preprocess(options, name, raw, learnt)
     task = experiment.task
-    labels = raw_tensor(task.raw, [label for _, label in rows])
-    return outputs | graph_module("tasks", task.kind).preprocess(task, labels, learnt)
+    targets = {
+        name: raw_tensor(form, [judged[name] for _, judged in rows])
+        for name, form in task.targets.items()
+    }
+    return outputs | graph_module("tasks", task.kind).preprocess(task, targets, learnt)
 
 
 class SampleLearnt:

@@ -23,6 +23,7 @@ network: {cell: lstm, units: 16, embedding_size: 16}
 training: {batch_size: 32, epochs: 12, learning_rate: 0.02, early_stopping: {patience: 4}}
 release:
   thresholds: {accuracy: 0.9}
+  slices: [label]
 """
 
 

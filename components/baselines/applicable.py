@@ -90,7 +90,7 @@ def _plain(name: str, rows: Rows, make: Callable[[Rows, Tell], Made]) -> Baselin
 def _network(name: str, network: NetworkOptions, rows: Rows, training: TrainingOptions) -> Baseline:
     def make(folder: str, tell: Tell) -> Made:
         answers = trained(rows, network, training, folder, lambda event: tell(_words(event)))
-        metrics = judged(rows.task, rows.label_names, rows.test.labels, answers.scores)
+        metrics = judged(rows.task, rows.label_names, rows.test.targets, answers.scores)
         return Made(metrics, answers.parameters)
 
     options = {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
@@ -114,7 +114,7 @@ def _majority(rows: Rows, tell: Tell) -> Made:
         labels = [label for row in labels for label in row]
     scores = label_frequencies(labels, names)
     answers = [np.tile(scores, (len(row), 1)) if steps else scores for row in rows.test.labels]
-    return Made(judged(rows.task, names, rows.test.labels, answers), len(names))
+    return Made(judged(rows.task, names, rows.test.targets, answers), len(names))
 
 
 def _tokens_of(
@@ -135,7 +135,7 @@ def _token_labels(rows: Rows, tell: Tell) -> Made:
     train = [tokens_of(value) for value in rows.train.columns[name]]
     model = TokenLabels(train, rows.train.labels, rows.label_names)
     scores = [model.scores(tokens_of(value)) for value in rows.test.columns[name]]
-    return Made(judged(rows.task, rows.label_names, rows.test.labels, scores), model.parameters)
+    return Made(judged(rows.task, rows.label_names, rows.test.targets, scores), model.parameters)
 
 
 def _logistic(rows: Rows, tell: Tell) -> Made:
@@ -165,4 +165,4 @@ def _trees(rows: Rows, tell: Tell) -> Made:
 def _answered(rows: Rows, answers: Scores) -> Made:
     names = rows.label_names
     scores = list(in_order(answers.labels, answers.scores, names))
-    return Made(judged(rows.task, names, rows.test.labels, scores), answers.parameters)
+    return Made(judged(rows.task, names, rows.test.targets, scores), answers.parameters)

@@ -26,11 +26,13 @@ class Split(NamedTuple):
     Attributes:
         examples: as ingest wrote them.
         columns: raw values by feature, a value a row; a series is float32 ``[time, depth]``.
+        targets: what each row is judged by, by name.
         labels: the raw label of each row; a list where the task answers each step.
     """
 
     examples: list[tf.train.Example]
     columns: dict[str, list[Any]]
+    targets: dict[str, list[Any]]
     labels: list[Any]
 
 
@@ -100,7 +102,8 @@ class Rows:
         """Network inputs and label row by row, see ``components.train.batches.elements``."""
         serialised = tf.constant([example.SerializeToString() for example in split.examples])
         raw = parsed(serialised, self.features)
-        raw[self.task.label] = raw_tensor(self.task.raw, split.labels)
+        for name, form in self.task.targets.items():
+            raw[name] = raw_tensor(form, split.targets[name])
         features = self._transform.transform_features_layer()(raw)
         return elements(tf.data.Dataset.from_tensors(dict(features)), inputs_and_label(LABEL))
 
@@ -110,5 +113,8 @@ class Rows:
             feature: [value_of(row, feature, options.raw) for row in found]
             for feature, options in self.features.items()
         }
-        labels = [value_of(row, self.task.label, self.task.raw) for row in found]
-        return Split(found, columns, labels)
+        targets = {
+            name: [value_of(row, name, form) for row in found]
+            for name, form in self.task.targets.items()
+        }
+        return Split(found, columns, targets, targets[self.task.label])

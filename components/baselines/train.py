@@ -51,7 +51,7 @@ def trained(
     """
     keras.utils.set_random_seed(training.seed)
     model = Parts(rows.features, rows.task, network, rows.learnt).standard()
-    compile_network(model, rows.task, training)
+    compile_network(model, rows.task, training, rows.learnt, rows.training_data.labels)
     log_folder = os.path.join(folder, "tensorboard")
     fit(
         model,

@@ -18,7 +18,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils, proto_utils
 
 from components.evaluate.metric import ReleaseMetric
-from components.spec import EvaluateConfig
+from components.spec import SLICE_PREFIX, EvaluateConfig
 from models.export import ABOUT, read_about
 
 RELEASE = "release.json"
@@ -38,6 +38,7 @@ def eval_config(config: EvaluateConfig, label: str) -> tfma.EvalConfig:
         config: the Evaluator's share of the experiment.
         label: the raw feature that holds the label.
     """
+    # TFMA holds a threshold that names no slice against every slice; these are of all rows.
     thresholds = {}
     for name, bound in config.release.thresholds.items():
         above = config.task.higher_is_better[name]
@@ -66,7 +67,10 @@ def eval_config(config: EvaluateConfig, label: str) -> tfma.EvalConfig:
                     "is_baseline": True,
                 },
             ],
-            "slicing_specs": [{}],
+            "slicing_specs": [
+                {},
+                *({"feature_keys": [SLICE_PREFIX + name]} for name in config.release.slices),
+            ],
             "metrics_specs": [
                 {
                     "metrics": [
@@ -76,7 +80,10 @@ def eval_config(config: EvaluateConfig, label: str) -> tfma.EvalConfig:
                             "config": json.dumps({"config": config.to_json()}),
                         }
                     ],
-                    "thresholds": thresholds,
+                    "per_slice_thresholds": {
+                        name: {"thresholds": [{"slicing_specs": [{}], "threshold": threshold}]}
+                        for name, threshold in thresholds.items()
+                    },
                 }
             ],
             "options": {"include_default_metrics": False},
@@ -140,11 +147,16 @@ class ReleaseEvaluator(component.Evaluator):
 
 def _verdict(uri: str, config: tfma.EvalConfig, skipped: str | None) -> dict[str, Any]:
     metrics: dict[str, dict[str, float]] = {}
+    slices: dict[str, dict[str, dict[str, float]]] = {}
     for slice_metrics in tfma.load_metrics(uri):
-        for entry in slice_metrics.metric_keys_and_values:
-            if not entry.key.is_diff and entry.value.HasField("double_value"):
-                model = entry.key.model_name or CANDIDATE
-                metrics.setdefault(model, {})[entry.key.name] = entry.value.double_value.value
+        by_model = _by_model(slice_metrics)
+        keys = slice_metrics.slice_key.single_slice_keys
+        if not keys:
+            metrics = by_model
+            continue
+        column = keys[0].column.removeprefix(SLICE_PREFIX)
+        value = keys[0].bytes_value.decode("utf-8", "replace")
+        slices.setdefault(column, {})[value] = by_model[CANDIDATE]
     written = json.loads(config.metrics_specs[0].metrics[0].config)["config"]
     rules = release_rules(
         EvaluateConfig.model_validate_json(written), metrics[CANDIDATE], metrics.get(BLESSED)
@@ -157,10 +169,20 @@ def _verdict(uri: str, config: tfma.EvalConfig, skipped: str | None) -> dict[str
     return {
         "blessed": blessed,
         "metrics": metrics[CANDIDATE],
+        "slices": slices,
         "last_blessed": metrics.get(BLESSED),
         "skipped": skipped,
         "rules": rules,
     }
+
+
+def _by_model(slice_metrics: Any) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for entry in slice_metrics.metric_keys_and_values:
+        if not entry.key.is_diff and entry.value.HasField("double_value"):
+            model = entry.key.model_name or CANDIDATE
+            found.setdefault(model, {})[entry.key.name] = entry.value.double_value.value
+    return found
 
 
 def release_rules(

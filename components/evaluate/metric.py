@@ -22,6 +22,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from components.spec import GROUP_FEATURE, ID_FEATURE, EvaluateConfig
 from models.export import BASELINE_PREFIX
 from models.options import graph_module
+from models.raw import Raw
 
 REPLICATES = 400
 SUFFIXES = ("", "_low", "_high", "_baseline", "_gain", "_gain_low", "_gain_high")
@@ -32,7 +33,7 @@ gain over it (positive is better, whichever way the metric points) with its inte
 def metric_names(config: EvaluateConfig) -> list[str]:
     """All names that the metric reports, ``rows`` and ``groups`` last."""
     task = graph_module("tasks", config.task.kind)
-    values = task.summarise(np.ones(len(task.STATISTICS)))
+    values = task.summarise(config.task, np.ones(len(task.statistics(config.task))))
     return [value + suffix for value in values for suffix in SUFFIXES] + ["rows", "groups"]
 
 
@@ -70,17 +71,20 @@ class StatisticsCombiner(beam.CombineFn):
         self._task = graph_module("tasks", self._config.task.kind)
 
     def create_accumulator(self) -> Sums:
-        size = (2, len(self._task.STATISTICS))
+        size = (2, len(self._task.statistics(self._config.task)))
         return Sums(np.zeros(size), np.zeros((REPLICATES, *size)), set(), 0)
 
     def add_input(self, sums: Sums, inputs: Any) -> Sums:
+        features = inputs.features
+        targets = {
+            name: _target(features[name], form) for name, form in self._config.task.targets.items()
+        }
         both = np.stack(
             [
-                self._task.example_statistics(self._config.task, self._label(inputs), part)[0]
+                self._task.example_statistics(self._config.task, targets, part)[0]
                 for part in split_outputs(inputs.get_predictions(self._model_name))
             ]
         )
-        features = inputs.features
         group = bytes(
             np.asarray(features[GROUP_FEATURE if self._config.grouped else ID_FEATURE]).ravel()[0]
         )
@@ -89,12 +93,6 @@ class StatisticsCombiner(beam.CombineFn):
         sums.total[...] += both
         sums.replicates[...] += weights[:, None, None] * both[None]
         return sums._replace(rows=sums.rows + 1)
-
-    def _label(self, inputs: Any) -> np.ndarray:
-        """The row's raw label, with a batch axis of one."""
-        raw = self._config.task.raw
-        label = np.asarray(inputs.get_labels(self._model_name))
-        return label.reshape([1, *(-1 if size is None else size for size in raw.shape)])
 
     def merge_accumulators(self, parts: Iterable[Sums]) -> Sums:
         merged = self.create_accumulator()
@@ -108,6 +106,11 @@ class StatisticsCombiner(beam.CombineFn):
     def extract_output(self, sums: Sums) -> dict[metric_types.MetricKey, float]:
         values = metrics_of(self._config, sums)
         return {metric_key(name, self._model_name): value for name, value in values.items()}
+
+
+def _target(value: Any, form: Raw) -> np.ndarray:
+    """What a row is judged by, with a batch axis of one."""
+    return np.asarray(value).reshape([1, *(-1 if size is None else size for size in form.shape)])
 
 
 def metric_key(name: str, model_name: str) -> metric_types.MetricKey:
@@ -128,7 +131,9 @@ def metrics_of(config: EvaluateConfig, sums: Sums) -> dict[str, float]:
     """All metrics by name, from the sums over the rows of a slice."""
     task = graph_module("tasks", config.task.kind)
     tail = (1.0 - config.release.confidence) / 2.0
-    total, replicates = task.summarise(sums.total), task.summarise(sums.replicates)
+    total, replicates = (
+        task.summarise(config.task, part) for part in (sums.total, sums.replicates)
+    )
     metrics: dict[str, float] = {}
     for name in total:
         direction = 1.0 if config.task.higher_is_better[name] else -1.0
@@ -158,13 +163,13 @@ def _computations(
 ) -> list[metric_types.MetricComputation]:
     parsed = EvaluateConfig.model_validate_json(config)
     names = metric_names(parsed)
-    key = GROUP_FEATURE if parsed.grouped else ID_FEATURE
+    read = [GROUP_FEATURE if parsed.grouped else ID_FEATURE, *parsed.task.targets]
     return [
         metric_types.MetricComputation(
             keys=[metric_key(metric, model) for metric in names],
             preprocessors=[
                 metric_types.StandardMetricInputsPreprocessor(
-                    include_filter={tfma.FEATURES_KEY: {key: {}}},
+                    include_filter={tfma.FEATURES_KEY: {name: {} for name in read}},
                     model_names=[model] if model else None,
                     name=name,
                 )

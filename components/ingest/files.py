@@ -174,7 +174,8 @@ def _check_head(part: str, role: str, config: IngestConfig) -> None:
 
 
 def _check_columns(path: str, first: Row, config: IngestConfig) -> None:
-    needed = {} if config.task is None else {"task.label": config.task.label}
+    needed = {} if config.task is None else dict(config.task.columns)
+    needed |= {f"release.slices.{place}": name for place, name in enumerate(config.slices)}
     needed |= {
         f"features.{name}.column": options.column or name
         for name, options in config.features.items()

@@ -88,7 +88,7 @@ def _kept(row: Row, part: str, role: str, config: IngestConfig, serialise: Seria
     if row.window is not None:
         # Of one record, or of one series, many are cut out.
         location += f":{row.window.start}"
-    labels = () if config.task is None else tuple(config.task.counted(example.label))
+    labels = () if config.task is None else tuple(config.task.counted(example.targets))
     return (
         example.split,
         example.time,

@@ -72,8 +72,9 @@ class Example(NamedTuple):
 
     Attributes:
         split: where it falls; None where the times of all rows decide.
-        label: the task's; None without a task.
+        targets: what the task judges the row by, by name; none without a task.
         values: by feature.
+        slices: text by column that metrics are told by.
         group: what it belongs together with, if the data have groups.
         id: its name, if the data have ids.
         time: when it was, if the data have times, in seconds or the column's unit.
@@ -81,8 +82,9 @@ class Example(NamedTuple):
     """
 
     split: str | None
-    label: RawValue | None
+    targets: dict[str, RawValue]
     values: dict[str, RawValue]
+    slices: dict[str, str]
     group: str | None
     id: str | None
     time: float | None
@@ -105,10 +107,11 @@ def example_of(row: Row, role: str, config: IngestConfig) -> Example:
     data = config.data
     try:
         values = {name: options.read(row.fields, name) for name, options in config.features.items()}
-        label = None
+        targets = {}
         if config.task is not None:
-            label = config.task.read(row.fields)
-            config.task.check_row(label, values)
+            targets = config.task.read(row.fields)
+            config.task.check_row(targets, values)
+        slices = {column: column_text(row.fields, column) for column in config.slices}
         group = _named(row, data.group, "data.group")
         identity = _named(row, data.id, "data.id")
         when = None if data.time is None else time_of(row, data.time)
@@ -117,7 +120,7 @@ def example_of(row: Row, role: str, config: IngestConfig) -> Example:
         split = split_of(row.fields, role, keys, data.split)
     except RawError as error:
         raise BadRow(str(error)) from error
-    return Example(split, label, values, group, identity, when, digest)
+    return Example(split, targets, values, slices, group, identity, when, digest)
 
 
 def _named(row: Row, column: str | None, field: str) -> str | None:

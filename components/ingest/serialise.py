@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from components.ingest.rows import Example
-from components.spec import GROUP_FEATURE, ID_FEATURE, IngestConfig
+from components.spec import GROUP_FEATURE, ID_FEATURE, SLICE_PREFIX, IngestConfig
 from models.raw import TEXT, Raw, RawValue, partition_names
 
 
@@ -30,23 +30,26 @@ class Serialiser:
 
     def __init__(self, config: IngestConfig):
         self._features = [_column(name, each.raw) for name, each in config.features.items()]
-        task = config.task
-        self._label = None if task is None else _column(task.label, task.raw)
+        targets = config.task.targets if config.task is not None else {}
+        self._targets = [_column(name, form) for name, form in targets.items()]
+        self._slices = [(name, _column(SLICE_PREFIX + name, TEXT)) for name in config.slices]
         self._id, self._group = _column(ID_FEATURE, TEXT), _column(GROUP_FEATURE, TEXT)
 
     def __call__(self, example: Example, location: str) -> bytes:
         """A serialised tf.Example of a row.
 
         Args:
-            example: the row's values, label and group.
+            example: the row's values, targets and group.
             location: the row's id.
         """
         written = tf.train.Example()
         features = written.features.feature
         for column in self._features:
             _add(features, column, example.values[column.name])
-        if self._label is not None:
-            _add(features, self._label, example.label)
+        for column in self._targets:
+            _add(features, column, example.targets[column.name])
+        for name, column in self._slices:
+            _add(features, column, example.slices[name])
         _add(features, self._id, location)
         if example.group is not None:
             _add(features, self._group, example.group)

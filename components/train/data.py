@@ -1,7 +1,7 @@
 """What a network is trained on: transformed rows of the train and validate splits, in memory."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -52,8 +52,8 @@ class TrainingData(NamedTuple):
             bucketed(self.validation, self.validation_lengths, size, buckets, None),
         )
 
-    def labels(self) -> Iterator[np.ndarray]:
-        """Transformed labels of the train split, an array a row."""
+    def labels(self) -> Iterator[Any]:
+        """Transformed labels of the train split, an array a row, or several by name."""
         return (label for _, label in self.train.as_numpy_iterator())
 
 

@@ -51,7 +51,7 @@ def run_fn(fn_args: FnArgs) -> None:
     parts = Parts(config.features, config.task, options.network, data.learnt)
     network = build_any(parts, hp)
     if not network.compiled:
-        compile_network(network, config.task, options.training)
+        compile_network(network, config.task, options.training, data.learnt, data.labels)
     run_dir = fn_args.model_run_dir
     folder = resume_folder(
         run_dir,
@@ -63,6 +63,10 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     log_folder = os.path.join(folder, TENSORBOARD)
     history = fit(network, data, options.training, folder, task=config.task, log_folder=log_folder)
+    calibration = {}
+    if hasattr(task, "calibration"):
+        _, validation = data.batches(options.training, options.training.seed)
+        calibration = task.calibration(config.task, network, validation)
     used = {
         "network": options.network.model_dump(),
         "training": options.training.model_dump(),
@@ -85,11 +89,13 @@ def run_fn(fn_args: FnArgs) -> None:
         config.task,
         task.label_names(config.task, data.learnt),
         task.baseline(config.task, data.labels(), data.learnt),
+        calibration,
         transform_output.transform_features_layer(),
         {
             "name": config.name,
             "values": used,
             "embeddings": coverage,
+            "calibration": {name: value.tolist() for name, value in calibration.items()},
             "truncated": {name: cut._asdict() for name, cut in truncation.items()},
         },
     )

@@ -38,6 +38,7 @@ from models.options import TaskOptions
 from models.own_network import Parts, build_any
 from models.search_space import OWN_PREFIX, chosen, declare
 from models.spec import TrainingOptions
+from models.tasks.names import Labels
 
 PROJECT, ERROR, TENSORBOARD = "search", "error.txt", "tensorboard"
 DEFAULT_RESULT = "default.json"
@@ -55,7 +56,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     epochs = config.tune.epochs or config.training.epochs
     tuner = TrialRunner(
         oracle=make_oracle(config.tune, config.task, epochs),
-        hypermodel=ExperimentNetwork(config, learnt),
+        hypermodel=ExperimentNetwork(config, learnt, lambda: data().labels()),
         directory=fn_args.working_dir,
         project_name=PROJECT,
         data=data,
@@ -67,10 +68,11 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 class ExperimentNetwork(keras_tuner.HyperModel):
     """Builds the experiment's network with a trial's values."""
 
-    def __init__(self, config: TuneConfig, learnt: TftLearnt):
+    def __init__(self, config: TuneConfig, learnt: TftLearnt, labels: Labels):
         super().__init__()
         self._config = config
         self._learnt = learnt
+        self._labels = labels
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         declare(hp, self._config.space)
@@ -96,7 +98,9 @@ class ExperimentNetwork(keras_tuner.HyperModel):
         parts = Parts(self._config.features, self._config.task, options.network, self._learnt)
         network = build_any(parts, hp)
         if not network.compiled:
-            compile_network(network, self._config.task, options.training)
+            compile_network(
+                network, self._config.task, options.training, self._learnt, self._labels
+            )
         return network
 
     def _chosen(self, hp: keras_tuner.HyperParameters):

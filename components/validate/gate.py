@@ -84,7 +84,7 @@ def _with_rows(
     """The findings that are checked, with rows that show them."""
     forms = {name: options.raw for name, options in config.features.items()}
     if config.task is not None:
-        forms[config.task.label] = config.task.raw
+        forms |= config.task.targets
 
     def length_of(name: str, value: Any) -> int:
         if forms[name].is_sequence or name not in config.features:

@@ -1,9 +1,12 @@
 """What tasks share that answer with label names."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
+Labels = Callable[[], Iterable[Any]]
+"""Goes through the transformed labels of the train split, an array a row or several by name."""
 SMALLEST_PROBABILITY = 1e-7
 
 

@@ -25,6 +25,8 @@ from pipeline.runs import RunRecord
 if TYPE_CHECKING:
     from pipeline.plan import NodePlan
 
+SHOWN_VALUES = 12
+"""Values of a column that metrics are told by; the others are in ``release.json``."""
 MARKS = {
     "done": "[green]✓[/]",
     "cached": "[dim]=[/]",
@@ -191,6 +193,10 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     verdict = record.verdict
     if verdict:
         console.print(_metrics_table(verdict))
+        for column, values in verdict.get("slices", {}).items():
+            console.print(_slice_table(column, values))
+            if len(values) > SHOWN_VALUES:
+                console.print(f"       and {len(values) - SHOWN_VALUES:,} more values")
         if verdict["skipped"]:
             console.print(f"[yellow]note:[/] {escape(verdict['skipped'])}")
         for rule in verdict["rules"]:
@@ -248,6 +254,21 @@ def _rows_lines(rows: dict[str, Any]) -> list[str]:
         where = f", kept in {rows['quarantine']}" if rows["quarantine"] else ""
         lines.append(f"       {rows['bad']:,} bad and left out{where}")
     return lines
+
+
+def _slice_table(column: str, values: dict[str, dict[str, float]]) -> Table:
+    """The metrics by value of a column, the values with most rows first."""
+    ordered = sorted(values.items(), key=lambda entry: (-entry[1]["rows"], entry[0]))
+    first = next(iter(values.values()))
+    names = [name for name in first if f"{name}_baseline" in first]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(escape(column))
+    for name in ("rows", *names):
+        table.add_column(escape(name), justify="right")
+    for value, metrics in ordered[:SHOWN_VALUES]:
+        figures = [f"{metrics[name]:.4f}" for name in names]
+        table.add_row(escape(value) or "(empty)", f"{metrics['rows']:,.0f}", *figures)
+    return table
 
 
 def _metrics_table(verdict: dict) -> Table:

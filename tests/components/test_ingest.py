@@ -171,3 +171,44 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
     for split in ("train", "validate", "test"):
         assert here.ids(split) == there.ids(split)
     assert here.summary == there.summary
+
+
+def test_files_on_another_filesystem_that_beam_knows_are_read(tmp_path: Path) -> None:
+    from apache_beam.io.filesystem import FileMetadata
+    from apache_beam.io.localfilesystem import LocalFileSystem
+
+    class Shelf(LocalFileSystem):
+        """``shelf://NAME``: files of a folder, under names that the local filesystem has not."""
+
+        PREFIX = "shelf://"
+
+        @classmethod
+        def scheme(cls) -> str:
+            return "shelf"
+
+        def _here(self, path: str) -> str:
+            return str(tmp_path / "far" / path.removeprefix(self.PREFIX))
+
+        def _list(self, directory: str):
+            for found in super()._list(self._here(directory)):
+                path = self.PREFIX + str(Path(found.path).relative_to(tmp_path / "far"))
+                yield FileMetadata(path, found.size_in_bytes, found.last_updated_in_seconds)
+
+        def open(self, path: str, *options: Any, **named: Any):
+            return super().open(self._here(path), *options, **named)
+
+        def exists(self, path: str) -> bool:
+            return super().exists(self._here(path))
+
+    far = tmp_path / "far" / "house"
+    far.mkdir(parents=True)
+    (far / "a.csv").write_text(rows(60))
+    with gzip.open(far / "b.csv.gz", "wt") as file:
+        file.write(rows(40, "b"))
+    came = ingest(tmp_path, "", EXPERIMENT.replace("rows.csv", "'shelf://house/*.csv*'"))
+    assert came.summary["read"] == 100
+    ids = {name for split in ("train", "validate", "test") for name in came.ids(split)}
+    assert {name.rpartition(":")[0] for name in ids} == {
+        "shelf://house/a.csv",
+        "shelf://house/b.csv.gz",
+    }

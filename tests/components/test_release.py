@@ -40,15 +40,13 @@ class FakeInputs:
     """A row as TFMA hands it to a combiner."""
 
     def __init__(self, row: int, truth: bytes, score: float, group: str = "") -> None:
-        self.truth = truth
         self.scores = np.array([score, 1.0 - score])
-        self.features = {ID_FEATURE: np.array([f"rows.csv:{row}".encode()], object)}
+        self.features = {
+            ID_FEATURE: np.array([f"rows.csv:{row}".encode()], object),
+            "truth": np.array([truth], object),
+        }
         if group:
             self.features[GROUP_FEATURE] = np.array([group.encode()], object)
-
-    def get_labels(self, model_name: str) -> np.ndarray:
-        assert model_name == gate.CANDIDATE
-        return np.array([self.truth], object)
 
     def get_predictions(self, model_name: str) -> dict[str, np.ndarray]:
         assert model_name == gate.CANDIDATE
@@ -111,7 +109,7 @@ def test_sums_equal_what_is_computed_directly() -> None:
     for row in given:
         both = np.stack(
             [
-                classify.example_statistics(task, row.get_labels(gate.CANDIDATE), part)[0]
+                classify.example_statistics(task, {"truth": row.features["truth"]}, part)[0]
                 for part in split_outputs(row.get_predictions(gate.CANDIDATE))
             ]
         )
@@ -123,9 +121,13 @@ def test_sums_equal_what_is_computed_directly() -> None:
     came = {key.name: value for key, value in combiner.extract_output(sums).items()}
     assert sorted(came) == sorted(metric_names(config()))
     assert {key.model_name for key in combiner.extract_output(sums)} == {gate.CANDIDATE}
-    correct = np.mean([(row.truth == b"yes") == (row.scores[0] > 0.5) for row in given])
+    correct = np.mean(
+        [(row.features["truth"][0] == b"yes") == (row.scores[0] > 0.5) for row in given]
+    )
     assert came["accuracy"] == pytest.approx(correct)
-    assert came["accuracy_baseline"] == pytest.approx(np.mean([r.truth == b"no" for r in given]))
+    assert came["accuracy_baseline"] == pytest.approx(
+        np.mean([r.features["truth"][0] == b"no" for r in given])
+    )
     assert came["accuracy_gain"] == pytest.approx(came["accuracy"] - came["accuracy_baseline"])
     assert came["rows"] == came["groups"] == 40.0
 

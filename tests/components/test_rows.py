@@ -180,7 +180,7 @@ def test_a_row_without_label_is_bad(label: object) -> None:
 )
 def test_scalars_are_read_as_text(came: object, text: str) -> None:
     row = example({"text": came, "label": came}, config())
-    assert (row.values, row.label) == ({"review": text}, text)
+    assert (row.values, row.targets) == ({"review": text}, {"label": text})
 
 
 @pytest.mark.parametrize("label", ["two\nlines", "two\r\nlines", "end\r"])
@@ -281,7 +281,7 @@ def test_any_row_becomes_an_example_or_is_bad(fields: dict[str, Any]) -> None:
         assert str(error)
         return
     assert came.split in ("train", "validate", "test")
-    assert came.label
+    assert came.targets["label"]
     assert isinstance(came.values["review"], str)
     assert math.isfinite(came.values["price"])
 
@@ -297,8 +297,8 @@ TAG = Tag(kind="tag", label="tags", aligned_with="words")
 )
 def test_every_step_has_its_label(fields: dict[str, Any]) -> None:
     row = example_of(Row(2, fields), "all", config(WORDS, TAG))
-    assert row.values == {"words": ["to", "Rome"]} and row.label == ["O", "B-city"]
-    assert list(TAG.counted(row.label)) == ["O", "B-city"]
+    assert row.values == {"words": ["to", "Rome"]} and row.targets == {"tags": ["O", "B-city"]}
+    assert list(TAG.counted(row.targets)) == ["O", "B-city"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss
 
+from models.asked import Asked
 from models.options import LabelCount
 from models.tasks.classify import Options, graph
 
@@ -38,9 +39,11 @@ def drawn(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 60))
 def test_metrics_equal_those_of_scikit_learn(seed: int, rows: int) -> None:
     truth, scores = drawn(seed, rows)
-    statistics = graph.example_statistics(TASK, truth.astype(bytes), outputs(scores, LABELS))
-    assert statistics.shape == (rows, len(graph.STATISTICS))
-    metrics = graph.summarise(statistics.sum(axis=0))
+    statistics = graph.example_statistics(
+        TASK, {"sentiment": truth.astype(bytes)}, outputs(scores, LABELS)
+    )
+    assert statistics.shape == (rows, len(graph.statistics(TASK)))
+    metrics = graph.summarise(TASK, statistics.sum(axis=0))
     guessed = [LABELS[i] for i in scores.argmax(axis=1)]
     assert metrics["accuracy"] == pytest.approx(accuracy_score(truth, guessed))
     clipped = np.clip(scores, graph.SMALLEST_PROBABILITY, 1.0)
@@ -51,9 +54,13 @@ def test_metrics_equal_those_of_scikit_learn(seed: int, rows: int) -> None:
 
 def test_rows_add_up_whatever_way_they_are_cut() -> None:
     truth, scores = drawn(3, 30)
-    whole = graph.example_statistics(TASK, truth.astype(bytes), outputs(scores, LABELS))
+    whole = graph.example_statistics(
+        TASK, {"sentiment": truth.astype(bytes)}, outputs(scores, LABELS)
+    )
     parts = [
-        graph.example_statistics(TASK, truth[i : i + 1].astype(bytes), outputs(one, LABELS))
+        graph.example_statistics(
+            TASK, {"sentiment": truth[i : i + 1].astype(bytes)}, outputs(one, LABELS)
+        )
         for i, one in enumerate(scores[:, None, :])
     ]
     np.testing.assert_allclose(np.concatenate(parts), whole)
@@ -62,41 +69,45 @@ def test_rows_add_up_whatever_way_they_are_cut() -> None:
 def test_labels_are_read_as_bytes_and_as_text() -> None:
     scores = np.array([[0.7, 0.2, 0.1]])
     for truth in (np.array(["good"]), np.array([b"good"]), np.array([b"good"], object)):
-        row = graph.example_statistics(TASK, truth, outputs(scores, LABELS))
+        row = graph.example_statistics(TASK, {"sentiment": truth}, outputs(scores, LABELS))
         np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
 
 
 def test_labels_outside_ascii_are_read_as_text_too() -> None:
     scores = np.array([[0.7, 0.3]])
     for truth in (np.array(["größer"]), np.array(["größer"], object)):
-        row = graph.example_statistics(TASK, truth, outputs(scores, ["größer", "小"]))
+        row = graph.example_statistics(
+            TASK, {"sentiment": truth}, outputs(scores, ["größer", "小"])
+        )
         np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
 
 
 def test_labels_outside_ascii_are_read_as_bytes() -> None:
     scores = np.array([[0.3, 0.7]])
     truth = np.array(["小".encode()], object)
-    row = graph.example_statistics(TASK, truth, outputs(scores, ["größer", "小"]))
+    row = graph.example_statistics(TASK, {"sentiment": truth}, outputs(scores, ["größer", "小"]))
     np.testing.assert_allclose(row, [[1.0, 1.0, -np.log(0.7)]])
 
 
 @pytest.mark.parametrize("unknown", [b"never seen", b"", b"goo", b"goodness"])
 def test_a_label_that_is_not_served_counts_as_wrong(unknown: bytes) -> None:
     scores = np.array([[0.7, 0.2, 0.1]])
-    row = graph.example_statistics(TASK, np.array([unknown]), outputs(scores, LABELS))
+    row = graph.example_statistics(
+        TASK, {"sentiment": np.array([unknown])}, outputs(scores, LABELS)
+    )
     np.testing.assert_allclose(row, [[1.0, 0.0, -np.log(graph.SMALLEST_PROBABILITY)]])
 
 
 def test_a_probability_of_nothing_has_a_finite_loss() -> None:
     scores = np.array([[1.0, 0.0, 0.0]])
-    row = graph.example_statistics(TASK, np.array([b"bad"]), outputs(scores, LABELS))
+    row = graph.example_statistics(TASK, {"sentiment": np.array([b"bad"])}, outputs(scores, LABELS))
     assert np.isfinite(row).all()
     assert row[0, 2] == pytest.approx(-np.log(graph.SMALLEST_PROBABILITY))
 
 
 def test_metrics_of_many_sums_come_at_once_and_none_of_no_row() -> None:
     sums = np.array([[4.0, 3.0, 2.0], [0.0, 0.0, 0.0]])
-    metrics = graph.summarise(sums)
+    metrics = graph.summarise(TASK, sums)
     assert metrics["accuracy"][0] == 0.75
     assert metrics["log_loss"][0] == 0.5
     assert np.isnan(metrics["accuracy"][1])
@@ -104,20 +115,22 @@ def test_metrics_of_many_sums_come_at_once_and_none_of_no_row() -> None:
 
 
 def test_what_the_options_promise_is_what_the_graph_gives() -> None:
-    assert tuple(graph.summarise(np.ones(len(graph.STATISTICS)))) == Options.metric_names
+    assert (
+        tuple(graph.summarise(TASK, np.ones(len(graph.statistics(TASK))))) == Options.metric_names
+    )
     assert set(Options.higher_is_better) == set(Options.metric_names)
     assert Options.release_metric in Options.metric_names
-    shown = tuple(metric.name for metric in graph.training_metrics(TASK))
+    shown = tuple(metric.name for metric in graph.training_metrics(TASK, None))
     assert shown == Options.training_metrics
 
 
 def test_the_baseline_answers_with_the_frequencies_of_the_labels(plain_learnt: Callable) -> None:
     learnt = plain_learnt({"label": LABELS})
     labels = np.array([0, 0, 0, 2, -1, 0], np.int64)
-    scores = graph.baseline(TASK, labels, learnt)
+    scores = graph.baseline(TASK, labels, learnt)["label"]
     np.testing.assert_allclose(scores, [5 / 8, 1 / 8, 2 / 8])
     assert scores.dtype == np.float32
-    none = graph.baseline(TASK, np.zeros(0, np.int64), learnt)
+    none = graph.baseline(TASK, np.zeros(0, np.int64), learnt)["label"]
     np.testing.assert_allclose(none, [1 / 3] * 3, rtol=1e-6)
 
 
@@ -125,7 +138,7 @@ def test_raw_labels_become_their_rank_and_unknown_ones_stay_outside(
     plain_analyzers: Callable,
 ) -> None:
     found = graph.preprocess(
-        TASK, tf.constant(["bad", "good", "new"]), plain_analyzers({"label": LABELS})
+        TASK, {"sentiment": tf.constant(["bad", "good", "new"])}, plain_analyzers({"label": LABELS})
     )
     assert found["label"].numpy().tolist() == [1, 0, -1]
 
@@ -134,20 +147,22 @@ def test_clients_get_names_and_scores_not_indices() -> None:
     scores = tf.constant([[0.2, 0.5, 0.3], [0.9, 0.05, 0.05]])
     served = {
         name: value.numpy()
-        for name, value in graph.served_outputs(TASK, scores, LABELS, {}).items()
+        for name, value in graph.served_outputs(TASK, scores, LABELS, Asked({}, {})).items()
     }
     assert list(served) == ["label", "score", "labels", "scores"]
     assert served["label"].tolist() == [b"bad", b"good"]
     np.testing.assert_allclose(served["score"], [0.5, 0.9])
     assert served["labels"].tolist() == [[label.encode() for label in LABELS]] * 2
     np.testing.assert_array_equal(served["scores"], scores)
-    empty = graph.served_outputs(TASK, tf.zeros([0, 3]), LABELS, {})
+    empty = graph.served_outputs(TASK, tf.zeros([0, 3]), LABELS, Asked({}, {}))
     assert empty["label"].shape == (0,)
     assert empty["labels"].shape == (0, 3)
 
 
 def test_served_outputs_of_names_outside_ascii_are_utf8() -> None:
-    served = graph.served_outputs(TASK, tf.constant([[0.1, 0.9]]), ["größer", "小さい"], {})
+    served = graph.served_outputs(
+        TASK, tf.constant([[0.1, 0.9]]), ["größer", "小さい"], Asked({}, {})
+    )
     assert served["label"].numpy()[0].decode("utf-8") == "小さい"
 
 

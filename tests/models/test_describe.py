@@ -127,7 +127,7 @@ def test_a_cell_has_its_own_name() -> None:
 
 @pytest.mark.parametrize("optimizer, times", [("adam", 2), ("sgd", 0)])
 def test_what_the_optimiser_keeps(network: keras.Model, optimizer: str, times: int) -> None:
-    compile_network(network, TASK, TrainingOptions(optimizer=optimizer))
+    compile_network(network, TASK, TrainingOptions(optimizer=optimizer), None)
     kept = optimizer_bytes(network)
     # Beside a slot a parameter, the step and the learning rate.
     assert times * 4 * network.count_params() <= kept < times * 4 * network.count_params() + 100

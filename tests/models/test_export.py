@@ -79,7 +79,8 @@ def write(
         features,
         TASK,
         labels,
-        BASELINE,
+        {"label": BASELINE},
+        {},
         PlainTransform(analyzers, names),
         {"name": "reviews"},
     )

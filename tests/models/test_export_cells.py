@@ -93,7 +93,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory, plain_learnt: Callable):
     head.set_weights([random.normal(0.0, 0.1, w.shape) for w in head.get_weights()])
     folder = tmp_path_factory.mktemp("cells")
     export.write(
-        str(folder), network, FEATURES, TASK, LABELS, np.full(len(LABELS), 0.1), Transform(), {}
+        str(folder),
+        network,
+        FEATURES,
+        TASK,
+        LABELS,
+        {"label": np.full(len(LABELS), 0.1)},
+        {},
+        Transform(),
+        {},
     )
     return folder, network
 

@@ -54,7 +54,9 @@ def loaded(
     network.set_weights([random.normal(0.0, 0.6, w.shape) for w in network.get_weights()])
     path = str(tmp_path_factory.mktemp("export"))
     transform = PlainTransform(plain_analyzers({"words": VOCABULARIES["words"]}))
-    export.write(path, network, FEATURES, TASK, LABELS, SHARES, transform, {"name": "slots"})
+    export.write(
+        path, network, FEATURES, TASK, LABELS, {"label": SHARES}, {}, transform, {"name": "slots"}
+    )
     loaded = tf.saved_model.load(path)
     loaded.path = path
     return loaded

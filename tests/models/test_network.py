@@ -227,7 +227,7 @@ def test_the_encoder_equals_the_equations_step_by_step(
 @pytest.mark.parametrize("combination", CONTRACT, ids=str)
 def test_every_weight_gets_a_finite_gradient_that_is_not_zero(combination: tuple, learnt) -> None:
     network = shaken(build(FEATURES, TASK, options(*combination), learnt))
-    compile_network(network, TASK, TrainingOptions())
+    compile_network(network, TASK, TrainingOptions(), None)
     with tf.GradientTape() as tape:
         scores = network(rows([6, 4, 5, 1, 2, 3]), training=True)
         loss = network.compute_loss(y=np.array([0, 1, 2, 0, 1, 2]), y_pred=scores)
@@ -260,7 +260,7 @@ def test_the_optimiser_is_the_one_asked_for(
 ) -> None:
     network = build(FEATURES, TASK, options("gru", False, 1, ("last",), False), learnt)
     training = TrainingOptions(optimizer=name, learning_rate=0.02, clip_norm=clip_norm)
-    compiled = compile_network(network, TASK, training)
+    compiled = compile_network(network, TASK, training, None)
     assert compiled is network
     assert type(compiled.optimizer).__name__ == kind
     assert float(compiled.optimizer.learning_rate) == pytest.approx(0.02)
@@ -270,7 +270,7 @@ def test_the_optimiser_is_the_one_asked_for(
 def test_the_norm_of_a_step_is_bounded_by_clip_norm(learnt) -> None:
     network = shaken(build(FEATURES, TASK, options("lstm", False, 1, ("last",), False), learnt))
     training = TrainingOptions(optimizer="sgd", learning_rate=1.0, clip_norm=0.001)
-    compile_network(network, TASK, training)
+    compile_network(network, TASK, training, None)
     before = network.get_weights()
     network.train_on_batch(rows([2, 3, 1]), np.array([0, 1, 2]))
     change = sum(
@@ -283,7 +283,7 @@ def test_the_norm_of_a_step_is_bounded_by_clip_norm(learnt) -> None:
 def test_each_number_of_a_step_is_bounded_by_clip_value(learnt) -> None:
     network = shaken(build(FEATURES, TASK, options("gru", False, 1, ("last",), False), learnt))
     training = TrainingOptions(optimizer="sgd", learning_rate=1.0, clip_norm=None, clip_value=0.001)
-    compile_network(network, TASK, training)
+    compile_network(network, TASK, training, None)
     before = network.get_weights()
     network.train_on_batch(rows([2, 3, 1]), np.array([0, 1, 2]))
     changes = {

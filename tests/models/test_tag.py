@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.asked import Asked
 from models.features.numeric import Options as Numeric
 from models.features.text import Options as Text
 from models.features.tokens import Options as Tokens
@@ -109,8 +110,8 @@ def test_loss_and_accuracy_are_over_the_steps_that_have_a_label() -> None:
     known = labels >= 0
     picked = np.take_along_axis(scores, labels.clip(0)[:, :, None], axis=2)[:, :, 0]
     expected = -np.log(picked[known]).mean()
-    assert float(graph.loss(TASK)(labels, scores)) == pytest.approx(expected, rel=1e-5)
-    (metric,) = graph.training_metrics(TASK)
+    assert float(graph.loss(TASK, None, None)(labels, scores)) == pytest.approx(expected, rel=1e-5)
+    (metric,) = graph.training_metrics(TASK, None)
     for part in (slice(0, 1), slice(1, 3)):
         metric.update_state(labels[part], scores[part])
     share = (scores.argmax(axis=-1) == labels)[known].mean()
@@ -120,7 +121,7 @@ def test_loss_and_accuracy_are_over_the_steps_that_have_a_label() -> None:
 
 def test_a_network_learns_from_padded_labels(plain_learnt: Callable) -> None:
     network = network_of(["words"], plain_learnt)
-    compile_network(network, TASK, TrainingOptions(learning_rate=0.05))
+    compile_network(network, TASK, TrainingOptions(learning_rate=0.05), None)
     batch = {name: values for name, values in rows([5, 2, 4]).items() if name.startswith("words")}
     labels = np.where(batch["words"] > 0, batch["words"] % 3, -1)
     losses = [network.train_on_batch(batch, labels)[0] for _ in range(40)]
@@ -130,8 +131,8 @@ def test_a_network_learns_from_padded_labels(plain_learnt: Callable) -> None:
 
 def served(scores: np.ndarray, lengths: list[int], judged: bool = False) -> dict[str, np.ndarray]:
     outputs = graph.judged_outputs if judged else graph.served_outputs
-    inputs = {"words_length": tf.constant(lengths)}
-    answer = outputs(TASK, tf.constant(scores, tf.float32), LABELS, inputs)
+    asked = Asked({"words_length": tf.constant(lengths)}, {})
+    answer = outputs(TASK, tf.constant(scores, tf.float32), LABELS, asked)
     return {name: value.numpy() for name, value in answer.items()}
 
 
@@ -148,15 +149,15 @@ def test_sums_equal_what_is_computed_directly_and_padding_adds_nothing() -> None
     random = np.random.default_rng(5)
     scores = random.dirichlet(np.ones(3), (1, 6))
     truth = random.choice([*LABELS, "new"], (1, 4)).astype(object)
-    row = graph.example_statistics(TASK, truth, served(scores, [4], judged=True))
+    row = graph.example_statistics(TASK, {"tags": truth}, served(scores, [4], judged=True))
     known = [LABELS.index(name) if name in LABELS else None for name in truth[0]]
     correct = sum(best == name for best, name in zip(scores[0].argmax(-1), known, strict=False))
     picked = [1e-7 if name is None else scores[0, step, name] for step, name in enumerate(known)]
     np.testing.assert_allclose(row, [[4, correct, -np.log(picked).sum()]], rtol=1e-5)
     alone = served(scores[:, :4], [4], judged=True)
-    np.testing.assert_array_equal(graph.example_statistics(TASK, truth, alone), row)
+    np.testing.assert_array_equal(graph.example_statistics(TASK, {"tags": truth}, alone), row)
     with pytest.raises(ValueError, match=r"\[3\] steps .* 4 labels"):
-        graph.example_statistics(TASK, truth, served(scores, [3], judged=True))
+        graph.example_statistics(TASK, {"tags": truth}, served(scores, [3], judged=True))
 
 
 def test_what_is_watched_has_a_direction() -> None:
@@ -165,7 +166,7 @@ def test_what_is_watched_has_a_direction() -> None:
 
 
 def test_metrics_are_shares_of_all_steps() -> None:
-    metrics = graph.summarise(np.array([[8.0, 6.0, 4.0], [0.0, 0.0, 0.0]]))
+    metrics = graph.summarise(TASK, np.array([[8.0, 6.0, 4.0], [0.0, 0.0, 0.0]]))
     assert tuple(metrics) == Options.metric_names == tuple(Options.higher_is_better)
     assert metrics["token_accuracy"][0] == 0.75 and metrics["log_loss"][0] == 0.5
     assert np.isnan(metrics["token_accuracy"][1])
@@ -174,15 +175,15 @@ def test_metrics_are_shares_of_all_steps() -> None:
 def test_the_baseline_answers_each_step_with_the_frequencies(plain_learnt: Callable) -> None:
     labels = iter([np.array([0, 0, 1]), np.array([0, -1])])
     shares = graph.baseline(TASK, labels, plain_learnt(VOCABULARIES))
-    np.testing.assert_allclose(shares, [4 / 7, 2 / 7, 1 / 7])
-    scores = graph.baseline_scores(TASK, shares, {"words": tf.zeros([2, 5], tf.int32)})
+    np.testing.assert_allclose(shares["label"], [4 / 7, 2 / 7, 1 / 7])
+    scores = graph.baseline_scores(TASK, shares, Asked({"words": tf.zeros([2, 5], tf.int32)}, {}))
     assert scores.shape == (2, 5, 3)
-    np.testing.assert_array_equal(scores.numpy()[1, 4], shares)
+    np.testing.assert_array_equal(scores.numpy()[1, 4], shares["label"])
 
 
 def test_raw_labels_become_their_rank(plain_analyzers: Callable) -> None:
     raw = tf.ragged.constant([["I", "O"], ["new"]])
-    found = graph.preprocess(TASK, raw, plain_analyzers({"label": LABELS}))
+    found = graph.preprocess(TASK, {"tags": raw}, plain_analyzers({"label": LABELS}))
     assert found["label"].to_list() == [[2, 0], [-1]]
 
 

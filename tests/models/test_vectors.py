@@ -23,7 +23,7 @@ def network(learnt: Callable, options: type, kind: str, trained: bool) -> keras.
     feature = options(kind=kind, vectors={"file": "v.txt", "trained": trained})
     known = learnt({"words": WORDS, "label": LABELS}, {"words": MATRIX})
     built = build({"words": feature}, TASK, NetworkOptions(units=UNITS), known)
-    return compile_network(built, TASK, TrainingOptions(learning_rate=0.1))
+    return compile_network(built, TASK, TrainingOptions(learning_rate=0.1), None)
 
 
 def matrix_of(model: keras.Model) -> np.ndarray:

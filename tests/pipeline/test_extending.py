@@ -18,6 +18,10 @@ PAGE = Path(__file__).parents[2].joinpath("docs", "extending.md").read_text(enco
 FILES = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+OPTIONAL = {"head", "build", "calibration", "calibrated", "endpoints"}
+"""Functions that not every task has."""
+
+
 def section(title: str) -> str:
     return PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
@@ -35,7 +39,10 @@ def test_every_slice_has_the_functions_of_the_page(group: str, title: str) -> No
     assert len(functions) >= 3
     for kind in slice_names(group):
         module = graph_module(group, kind)
+        assert hasattr(module, "head") != hasattr(module, "build") or group != "tasks"
         for name, parameters in functions.items():
+            if name in OPTIONAL and not hasattr(module, name):
+                continue
             assert list(inspect.signature(getattr(module, name)).parameters) == parameters, kind
 
 

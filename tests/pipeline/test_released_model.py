@@ -159,7 +159,8 @@ def test_permuted_labels_collapse_the_evaluators_figure(first_run: Ran, tmp_path
         experiment.features,
         experiment.task,
         labels[::-1],
-        np.asarray([0.5, 0.5], np.float32),
+        {"label": np.asarray([0.5, 0.5], np.float32)},
+        {},
         transform.transform_features_layer(),
         {"name": "permuted"},
     )

@@ -2,11 +2,14 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from support import EXPERIMENT, ROWS, Ran, run_file, write_experiment
 
+from pipeline.cli.display import show_outcome
 from pipeline.corpora.word_order import json_lines, rows
 from pipeline.lineage import ArtifactRecord, run_nodes
 from pipeline.nodes import RESOLVERS
@@ -25,6 +28,21 @@ def test_lstm_learns_word_order_and_is_released(first_run: Ran) -> None:
     assert verdict["metrics"]["accuracy_low"] <= verdict["metrics"]["accuracy"]
     assert verdict["metrics"]["accuracy_baseline"] <= 0.65
     assert len(list(first_run.place.pushed.iterdir())) == 1
+
+
+def test_metrics_are_told_by_the_values_of_a_column(first_run: Ran) -> None:
+    assert first_run.record.verdict is not None
+    whole, by_label = (first_run.record.verdict[name] for name in ("metrics", "slices"))
+    slices = by_label["label"]
+    assert sorted(slices) == ["cat first", "dog first"]
+    assert sum(slice["rows"] for slice in slices.values()) == whole["rows"]
+    correct = sum(slice["accuracy"] * slice["rows"] for slice in slices.values())
+    assert correct / whole["rows"] == pytest.approx(whole["accuracy"])
+    console = Console(record=True, width=100)
+    show_outcome(console, first_run.record, "run.log", "runs")
+    shown = console.export_text()
+    assert re.search(r"^label +rows +accuracy", shown, re.MULTILINE), shown
+    assert re.search(r"^cat first +\d+ +[01]\.\d{4}", shown, re.MULTILINE), shown
 
 
 def test_unchanged_second_run_runs_no_node_and_pushes_nothing(

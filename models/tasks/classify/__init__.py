@@ -19,11 +19,11 @@ class Options(TaskOptions):
     training_metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     higher_is_better: ClassVar[dict[str, bool]] = {"accuracy": True, "log_loss": False}
 
-    def read(self, fields: Mapping[str, object]) -> RawValue:
-        return checked_label(self.label, super().read(fields))
+    def read_label(self, fields: Mapping[str, object]) -> RawValue:
+        return checked_label(self.label, super().read_label(fields))
 
-    def counted(self, label: RawValue) -> Iterable[str]:
-        return (label,)
+    def counted(self, targets: Mapping[str, RawValue]) -> Iterable[str]:
+        return (targets[self.label],)
 
     def label_problems(
         self, labels: Mapping[str, Mapping[str, LabelCount]]

@@ -10,17 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.asked import Asked
 from models.features.analyzers import Analyzers, Learnt
 from models.options import LABEL
 from models.tasks.classify import Options
-from models.tasks.names import SMALLEST_PROBABILITY, frequencies, names_as_bytes
+from models.tasks.names import SMALLEST_PROBABILITY, Labels, frequencies, names_as_bytes
 
 STATISTICS = ("rows", "correct", "log_loss")
 
 
-def preprocess(options: Options, raw: tf.Tensor, analyzers: Analyzers) -> dict[str, tf.Tensor]:
+def preprocess(
+    options: Options, raw: Mapping[str, tf.Tensor], analyzers: Analyzers
+) -> dict[str, tf.Tensor]:
     """Raw labels, string ``[batch]``, to ``{"label": int64 [batch]}``; unknown ones are -1."""
-    return {LABEL: analyzers.vocabulary(raw, LABEL, top_k=None)}
+    return {LABEL: analyzers.vocabulary(raw[options.label], LABEL, top_k=None)}
 
 
 def label_names(options: Options, learnt: Learnt) -> list[str]:
@@ -36,17 +39,19 @@ def head(options: Options, body: keras.KerasTensor, learnt: Learnt) -> keras.Ker
     )(body)
 
 
-def loss(options: Options) -> keras.losses.Loss:
+def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losses.Loss:
     """Cross-entropy of the true label, in nats."""
     return keras.losses.SparseCategoricalCrossentropy()
 
 
-def training_metrics(options: Options) -> list[keras.metrics.Metric]:
+def training_metrics(options: Options, learnt: Learnt) -> list[keras.metrics.Metric]:
     """What is shown while training, beside the loss."""
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
-def baseline(options: Options, labels: Iterable[np.ndarray], learnt: Learnt) -> np.ndarray:
+def baseline(
+    options: Options, labels: Iterable[np.ndarray], learnt: Learnt
+) -> dict[str, np.ndarray]:
     """Scores of the trivial baseline.
 
     Args:
@@ -55,21 +60,22 @@ def baseline(options: Options, labels: Iterable[np.ndarray], learnt: Learnt) -> 
         learnt: holds the label vocabulary.
 
     Returns:
-        float32 ``[labels]``: label frequencies, each label counted once more than it occurs.
+        ``label`` float32 ``[labels]``: label frequencies, each label counted once more than it
+        occurs.
     """
-    return frequencies(labels, learnt.vocabulary_size(LABEL))
+    return {LABEL: frequencies(labels, learnt.vocabulary_size(LABEL))}
 
 
 def baseline_scores(
-    options: Options, baseline: np.ndarray, inputs: Mapping[str, tf.Tensor]
+    options: Options, baseline: Mapping[str, np.ndarray], asked: Asked
 ) -> tf.Tensor:
     """The baseline's answer to a batch, as the network would give it: ``[batch, labels]``."""
-    rows = tf.shape(next(iter(inputs.values())))[0]
-    return tf.broadcast_to(tf.constant(baseline), [rows, len(baseline)])
+    shares = tf.constant(baseline[LABEL])
+    return tf.broadcast_to(shares, [asked.rows, len(baseline[LABEL])])
 
 
 def served_outputs(
-    options: Options, scores: tf.Tensor, labels: Sequence[str], inputs: Mapping[str, tf.Tensor]
+    options: Options, scores: tf.Tensor, labels: Sequence[str], asked: Asked
 ) -> dict[str, tf.Tensor]:
     """What a client gets.
 
@@ -77,7 +83,7 @@ def served_outputs(
         options: the task's options.
         scores: float32 ``[batch, labels]``.
         labels: the label names, in the order of the scores.
-        inputs: the network's inputs by name.
+        asked: the batch.
 
     Returns:
         ``label`` string ``[batch]`` and its ``score`` float32 ``[batch]``; all ``labels`` string
@@ -96,14 +102,19 @@ judged_outputs = served_outputs
 """What ``example_statistics`` reads."""
 
 
+def statistics(options: Options) -> tuple[str, ...]:
+    """Names of what is summed over the rows."""
+    return STATISTICS
+
+
 def example_statistics(
-    options: Options, labels: np.ndarray, outputs: Mapping[str, np.ndarray]
+    options: Options, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Statistics of each row that can be summed; see ``STATISTICS``.
+    """Statistics of each row that can be summed; see ``statistics``.
 
     Args:
         options: the task's options.
-        labels: the raw labels by name, bytes or str ``[rows]``.
+        targets: under the label's column, the raw labels by name, bytes or str ``[rows]``.
         outputs: served outputs, with the names of the served labels.
 
     Returns:
@@ -111,7 +122,7 @@ def example_statistics(
         loss of the smallest probability.
     """
     names = names_as_bytes(outputs["labels"])
-    truth = names_as_bytes(labels).reshape(-1, 1)
+    truth = names_as_bytes(targets[options.label]).reshape(-1, 1)
     scores = np.asarray(outputs["scores"], np.float64)
     probability = np.where(names == truth, scores, 0.0).sum(axis=1)
     correct = names_as_bytes(outputs["label"]).reshape(-1) == truth[:, 0]
@@ -119,10 +130,11 @@ def example_statistics(
     return np.stack([np.ones(len(truth)), correct, log_loss], axis=1)
 
 
-def summarise(sums: np.ndarray) -> dict[str, np.ndarray]:
+def summarise(options: Options, sums: np.ndarray) -> dict[str, np.ndarray]:
     """Metrics from summed statistics.
 
     Args:
+        options: the task's options.
         sums: float64 ``[..., 3]``, sums over the same rows.
 
     Returns:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from models.options import FeatureOptions, LabelCount, TaskOptions, checked_label
 from models.raw import Raw, RawError, RawValue
+from models.tasks.aligned import aligned_features
 
 NAMED = 5
 """Labels that a warning names; the others are counted."""
@@ -18,8 +19,9 @@ class Options(TaskOptions):
     Attributes:
         label: column that holds the labels, as many as the row has steps: a list of strings or, as
             in csv, one text.
-        aligned_with: the sequence feature whose steps are labelled; may be left out where there is
-            one only.  It may not cut its sequences: what is cut would get no answer.
+        aligned_with: the sequence feature whose steps are labelled, or several that go step by
+            step together; may be left out where there is one only.  They may not cut their
+            sequences: what is cut would get no answer.
         delimiter: what separates labels that come as one text; blanks if null.
     """
 
@@ -29,47 +31,30 @@ class Options(TaskOptions):
     training_metrics: ClassVar[tuple[str, ...]] = ("token_accuracy",)
     higher_is_better: ClassVar[dict[str, bool]] = {"token_accuracy": True, "log_loss": False}
 
-    aligned_with: str | None = None
+    aligned_with: tuple[str, ...] = ()
     delimiter: str | None = Field(None, min_length=1)
 
     @property
     def raw(self) -> Raw:
         return Raw(dtype="string", shape=(None,))
 
+    @field_validator("aligned_with", mode="before")
+    @classmethod
+    def _one_or_several(cls, names: object) -> object:
+        return (names,) if isinstance(names, str) else names
+
     @property
-    def steps_of(self) -> str | None:
+    def aligned(self) -> tuple[str, ...]:
         return self.aligned_with
 
     def bound(self, features: Mapping[str, FeatureOptions]) -> Self:
-        """Finds the feature whose steps are labelled."""
-        sequences = [name for name, options in features.items() if options.raw.is_sequence]
-        name = self.aligned_with
-        if name is None:
-            if len(sequences) != 1:
-                came = ", ".join(sequences) or "none"
-                raise ValueError(
-                    f"tag labels the steps of a sequence, and the sequence features are: {came} "
-                    + (
-                        "(say which with aligned_with:)"
-                        if sequences
-                        else "(add one, for example kind: tokens)"
-                    )
-                )
-            (name,) = sequences
-        if name not in sequences:
-            raise ValueError(
-                f"aligned_with: {name!r} is no sequence feature; those are: "
-                f"{', '.join(sequences) or 'none'}"
-            )
-        if not features[name].keeps_steps:
-            raise ValueError(
-                f"feature {name!r} does not keep each step, and tag answers every one (leave out "
-                "its max_length:, or align with another feature)"
-            )
-        return self.model_copy(update={"aligned_with": name})
+        """Finds the features whose steps are labelled."""
+        return self.model_copy(
+            update={"aligned_with": aligned_features("tag", self.aligned_with, features)}
+        )
 
-    def read(self, fields: Mapping[str, object]) -> RawValue:
-        value = super().read(fields)
+    def read_label(self, fields: Mapping[str, object]) -> RawValue:
+        value = super().read_label(fields)
         if not value:
             raise RawError(
                 f"column {self.label!r} is empty, and a row without labels teaches nothing"
@@ -79,16 +64,17 @@ class Options(TaskOptions):
     def read_present(self, value: object) -> RawValue:
         return self.raw.read(self.label, value, self.delimiter)
 
-    def check_row(self, label: RawValue, values: Mapping[str, RawValue]) -> None:
-        steps, labels = len(values[self.aligned_with]), len(label)
+    def check_row(self, targets: Mapping[str, RawValue], values: Mapping[str, RawValue]) -> None:
+        super().check_row(targets, values)
+        steps, labels = len(values[self.aligned[0]]), len(targets[self.label])
         if steps != labels:
             raise RawError(
-                f"feature {self.aligned_with!r} has {steps} steps, but column {self.label!r} has "
+                f"feature {self.aligned[0]!r} has {steps} steps, but column {self.label!r} has "
                 f"{labels} labels; every step has one (correct the row; is a delimiter missing?)"
             )
 
-    def counted(self, label: RawValue) -> Iterable[str]:
-        return label
+    def counted(self, targets: Mapping[str, RawValue]) -> Iterable[str]:
+        return targets[self.label]
 
     def label_problems(
         self, labels: Mapping[str, Mapping[str, LabelCount]]

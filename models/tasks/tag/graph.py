@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from models.asked import Asked
 from models.features.analyzers import Analyzers, Learnt
 from models.layers.sequence import Sequence as Steps
 from models.options import LABEL
-from models.tasks.names import SMALLEST_PROBABILITY, frequencies, names_as_bytes
+from models.tasks.names import SMALLEST_PROBABILITY, Labels, frequencies, names_as_bytes
 from models.tasks.tag import Options
 
 STATISTICS = ("tokens", "correct", "log_loss")
@@ -25,10 +26,10 @@ NO_LABEL = -1
 
 
 def preprocess(
-    options: Options, raw: tf.RaggedTensor, analyzers: Analyzers
+    options: Options, raw: Mapping[str, tf.RaggedTensor], analyzers: Analyzers
 ) -> dict[str, tf.RaggedTensor]:
     """Raw labels, string ``[batch, (time)]``, to ``{"label": int64 [batch, (time)]}``."""
-    return {LABEL: analyzers.vocabulary(raw, LABEL, top_k=None)}
+    return {LABEL: analyzers.vocabulary(raw[options.label], LABEL, top_k=None)}
 
 
 def label_names(options: Options, learnt: Learnt) -> list[str]:
@@ -44,7 +45,7 @@ def head(options: Options, body: Steps, learnt: Learnt) -> keras.KerasTensor:
     )
 
 
-def loss(options: Options) -> keras.losses.Loss:
+def loss(options: Options, learnt: Learnt, labels: Labels | None) -> keras.losses.Loss:
     """Cross-entropy of the true label, in nats a step, over the steps that have one."""
     return keras.losses.SparseCategoricalCrossentropy(ignore_class=NO_LABEL)
 
@@ -62,12 +63,14 @@ class TokenAccuracy(keras.metrics.SparseCategoricalAccuracy):
         super().update_state(y_true, y_pred, sample_weight=has_label)
 
 
-def training_metrics(options: Options) -> list[keras.metrics.Metric]:
+def training_metrics(options: Options, learnt: Learnt) -> list[keras.metrics.Metric]:
     """What is shown while training, beside the loss."""
     return [TokenAccuracy(name="token_accuracy")]
 
 
-def baseline(options: Options, labels: Iterable[np.ndarray], learnt: Learnt) -> np.ndarray:
+def baseline(
+    options: Options, labels: Iterable[np.ndarray], learnt: Learnt
+) -> dict[str, np.ndarray]:
     """Scores of the trivial baseline for a step.
 
     Args:
@@ -76,22 +79,24 @@ def baseline(options: Options, labels: Iterable[np.ndarray], learnt: Learnt) -> 
         learnt: holds the label vocabulary.
 
     Returns:
-        float32 ``[labels]``: label frequencies, each label counted once more than it occurs.
+        ``label`` float32 ``[labels]``: label frequencies, each label counted once more than it
+        occurs.
     """
-    return frequencies(labels, learnt.vocabulary_size(LABEL))
+    return {LABEL: frequencies(labels, learnt.vocabulary_size(LABEL))}
 
 
 def baseline_scores(
-    options: Options, baseline: np.ndarray, inputs: Mapping[str, tf.Tensor]
+    options: Options, baseline: Mapping[str, np.ndarray], asked: Asked
 ) -> tf.Tensor:
     """The baseline's answer to a batch, as the network would give it: ``[batch, time, labels]``."""
-    steps = tf.shape(inputs[options.aligned_with])[:2]
-    shape = tf.concat([steps, [len(baseline)]], axis=0)
-    return tf.broadcast_to(tf.constant(baseline), shape)
+    shares = baseline[LABEL]
+    steps = tf.shape(asked.inputs[options.aligned[0]])[:2]
+    shape = tf.concat([steps, [len(shares)]], axis=0)
+    return tf.broadcast_to(tf.constant(shares), shape)
 
 
 def served_outputs(
-    options: Options, scores: tf.Tensor, labels: Sequence[str], inputs: Mapping[str, tf.Tensor]
+    options: Options, scores: tf.Tensor, labels: Sequence[str], asked: Asked
 ) -> dict[str, tf.Tensor]:
     """What a client gets.
 
@@ -99,13 +104,13 @@ def served_outputs(
         options: the task's options.
         scores: float32 ``[batch, time, labels]``.
         labels: the label names, in the order of the scores.
-        inputs: the network's inputs by name.
+        asked: the batch.
 
     Returns:
         ``labels`` string and their ``scores`` float32, ``[batch, time]``, right-padded with ``""``
         and 0, and the ``length`` of each row, int32 ``[batch]``.
     """
-    lengths = inputs[f"{options.aligned_with}_length"]
+    lengths = asked.inputs[f"{options.aligned[0]}_length"]
     mask = tf.sequence_mask(lengths, tf.shape(scores)[1])
     names = tf.gather(tf.constant(list(labels)), tf.argmax(scores, axis=-1))
     return {
@@ -116,7 +121,7 @@ def served_outputs(
 
 
 def judged_outputs(
-    options: Options, scores: tf.Tensor, labels: Sequence[str], inputs: Mapping[str, tf.Tensor]
+    options: Options, scores: tf.Tensor, labels: Sequence[str], asked: Asked
 ) -> dict[str, tf.Tensor]:
     """What ``example_statistics`` reads: the served outputs, and every label's score.
 
@@ -125,20 +130,25 @@ def judged_outputs(
         ``[batch, time, labels]``.
     """
     names = tf.constant(list(labels))
-    return served_outputs(options, scores, labels, inputs) | {
+    return served_outputs(options, scores, labels, asked) | {
         "names": tf.broadcast_to(names, [tf.shape(scores)[0], len(labels)]),
         "all_scores": scores,
     }
 
 
+def statistics(options: Options) -> tuple[str, ...]:
+    """Names of what is summed over the rows."""
+    return STATISTICS
+
+
 def example_statistics(
-    options: Options, labels: np.ndarray, outputs: Mapping[str, np.ndarray]
+    options: Options, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Statistics of each row that can be summed; see ``STATISTICS``.
+    """Statistics of each row that can be summed; see ``statistics``.
 
     Args:
         options: the task's options.
-        labels: the raw labels by name, bytes or str ``[rows, time]``.
+        targets: under the label's column, the raw labels by name, bytes or str ``[rows, time]``.
         outputs: judged outputs.
 
     Returns:
@@ -148,7 +158,7 @@ def example_statistics(
     Raises:
         ValueError: a row has another number of answers than of labels.
     """
-    truth = names_as_bytes(labels)
+    truth = names_as_bytes(targets[options.label])
     steps = truth.shape[1]
     lengths = np.asarray(outputs["length"]).reshape(-1)
     if (lengths != steps).any():
@@ -161,10 +171,11 @@ def example_statistics(
     return np.stack([np.full(len(truth), steps), correct.sum(axis=1), log_loss.sum(axis=1)], axis=1)
 
 
-def summarise(sums: np.ndarray) -> dict[str, np.ndarray]:
+def summarise(options: Options, sums: np.ndarray) -> dict[str, np.ndarray]:
     """Metrics from summed statistics.
 
     Args:
+        options: the task's options.
         sums: float64 ``[..., 3]``, sums over the same rows.
 
     Returns:
