@@ -7,15 +7,8 @@ import scipy.stats
 import tensorflow as tf
 
 from models.tasks.forecast import Options
-from models.tasks.forecast.heads import (
-    ForecastLoss,
-    Gaussian,
-    MeanAbsoluteError,
-    NegativeBinomial,
-    Point,
-    Quantiles,
-    StudentT,
-)
+from models.tasks.forecast.heads import Gaussian, NegativeBinomial, Point, Quantiles, StudentT
+from models.tasks.forecast.losses import ForecastLoss, MeanAbsoluteError
 
 LEVELS = (0.01, 0.1, 0.5, 0.9, 0.999)
 
@@ -94,9 +87,16 @@ def test_answers_are_the_raw_numbers_in_original_units(head: object) -> None:
     added = 0.0 if counts else continued
     expected = (head.point(raw) + added) * scale + location
     np.testing.assert_allclose(head.forecast(answers), expected, rtol=1e-4, atol=1e-3)
+    certain = head.certain(tf.constant([3.0, 40.0]))
+    assert certain.shape[-1] == answers.shape[-1]
+    np.testing.assert_allclose(head.forecast(certain), [3.0, 40.0], rtol=1e-4)
     if not isinstance(head, Point):
         quantiles = head.quantiles(answers, (0.1, 0.5, 0.9))
         assert (np.diff(quantiles, axis=-1) >= 0).all()
+        spread = head.quantiles(certain, (0.1, 0.5, 0.9))
+        expected = scipy.stats.poisson([[3.0], [40.0]]).ppf([0.1, 0.5, 0.9])
+        expected = expected if counts else np.array([[3.0], [40.0]])
+        np.testing.assert_allclose(spread, np.broadcast_to(expected, (2, 3)), rtol=1e-4)
 
 
 def test_quantiles_do_not_cross_and_lose_by_the_pinball() -> None:

@@ -1,11 +1,11 @@
 """The graph of a forecasting task: labels, network, loss, baseline, answers.
 
 The trivial baseline goes on with the last value or, where ``season`` is stated, with the last
-season over again.  It says nothing of a distribution: all its quantiles are that forecast.
+season over again.  It is certain of that: all its quantiles are the forecast (of counts, those of a
+Poisson distribution).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,7 +16,8 @@ from models.features.analyzers import Analyzers, Learnt
 from models.options import LABEL
 from models.raw import length_name
 from models.tasks.forecast import Options
-from models.tasks.forecast.heads import ForecastLoss, MeanAbsoluteError, head_of
+from models.tasks.forecast.heads import head_of
+from models.tasks.forecast.losses import ForecastLoss, MeanAbsoluteError
 from models.tasks.forecast.metrics import example_statistics, statistics, summarise
 from models.tasks.forecast.network import build
 from models.tasks.forecast.scaling import context_of, continued
@@ -35,20 +36,6 @@ __all__ = [
     "summarise",
     "training_metrics",
 ]
-
-
-class Certain(NamedTuple):
-    """A forecast without a distribution, as a baseline gives it.
-
-    Attributes:
-        forecast: float32 ``[batch, horizon, channels]``, original units.
-    """
-
-    forecast: tf.Tensor
-
-
-Scores = tf.Tensor | Certain
-"""Answers of the network, see ``models.tasks.forecast.heads``, or a forecast alone."""
 
 
 def preprocess(
@@ -75,13 +62,19 @@ def training_metrics(options: Options, learnt: Learnt) -> list[keras.metrics.Met
     return [MeanAbsoluteError(options.to_json())]
 
 
-def baseline(options: Options, labels: Iterable[np.ndarray], learnt: Learnt) -> np.ndarray:
-    """Nothing is learnt: the season, int64 ``[1]``."""
-    return np.array([options.season])
+def baseline(
+    options: Options, labels: Iterable[np.ndarray], learnt: Learnt
+) -> dict[str, np.ndarray]:
+    """Nothing is learnt: the ``season``, int64 ``[]``."""
+    return {"season": np.array(options.season)}
 
 
-def baseline_scores(options: Options, baseline: np.ndarray, asked: Asked) -> Certain:
-    """The last season of each context over again, which is the last value if ``season`` is 1."""
+def baseline_scores(
+    options: Options, baseline: Mapping[str, np.ndarray], asked: Asked
+) -> tf.Tensor:
+    """The last season of each context over again, which is the last value if ``season`` is 1, as
+    the network would have answered: ``[batch, horizon, channels, width]``.
+    """
     context = asked.raw[options.context]
     found = context_of(
         asked.inputs[options.context],
@@ -89,17 +82,18 @@ def baseline_scores(options: Options, baseline: np.ndarray, asked: Asked) -> Cer
         context.shape[-1],
         options.channels,
     )
-    return Certain(continued(found, options.horizon, int(baseline[0])))
+    forecast = continued(found, options.horizon, int(baseline["season"]))
+    return head_of(options).certain(forecast)
 
 
 def served_outputs(
-    options: Options, scores: Scores, labels: Sequence[str], asked: Asked
+    options: Options, scores: tf.Tensor, labels: Sequence[str], asked: Asked
 ) -> dict[str, tf.Tensor]:
     """What a client gets, in original units.
 
     Args:
         options: the task's options.
-        scores: see ``Scores``.
+        scores: answers, see ``models.tasks.forecast.heads``.
         labels: none.
         asked: the batch.
 
@@ -126,14 +120,10 @@ judged_outputs = served_outputs
 """What ``example_statistics`` reads."""
 
 
-def _answers(options: Options, scores: Scores) -> dict[str, tf.Tensor]:
+def _answers(options: Options, scores: tf.Tensor) -> dict[str, tf.Tensor]:
     head, levels = head_of(options), options.levels
-    if isinstance(scores, Certain):
-        forecast = scores.forecast
-        quantiles = tf.repeat(forecast[..., None], len(levels), axis=-1) if levels else None
-    else:
-        forecast = head.forecast(scores)
-        quantiles = head.quantiles(scores, levels) if levels else None
+    forecast = head.forecast(scores)
+    quantiles = head.quantiles(scores, levels) if levels else None
     if options.width == 1:
         forecast = forecast[:, :, 0]
         quantiles = None if quantiles is None else quantiles[:, :, 0]

@@ -11,7 +11,6 @@ nearer to the median and something positive.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 from keras import ops
 
@@ -62,6 +61,10 @@ class Head(ABC):
         """The point forecast ``[...]``, original units."""
 
     @abstractmethod
+    def certain(self, forecast):
+        """The answers ``[..., width]`` of who is certain of a forecast ``[...]``."""
+
+    @abstractmethod
     def quantiles(self, answers, levels: Sequence[float]):
         """The quantiles ``[..., levels]`` at rising levels, original units."""
 
@@ -93,6 +96,9 @@ class Point(Head):
 
     def forecast(self, answers):
         return answers[..., 0]
+
+    def certain(self, forecast):
+        return ops.stack([forecast, ops.ones_like(forecast)], axis=-1)
 
     def quantiles(self, answers, levels):
         raise TypeError("a forecast of points has no quantiles")
@@ -146,6 +152,10 @@ class Quantiles(Head):
     def forecast(self, answers):
         return answers[..., self._middle]
 
+    def certain(self, forecast):
+        same = ops.repeat(forecast[..., None], self.size, axis=-1)
+        return ops.concatenate([same, ops.ones_like(forecast[..., None])], axis=-1)
+
     def quantiles(self, answers, levels):
         if tuple(levels) != self._levels:
             raise ValueError(f"levels {list(levels)} came; learnt are {list(self._levels)}")
@@ -174,6 +184,9 @@ class Gaussian(Head):
 
     def forecast(self, answers):
         return answers[..., 0]
+
+    def certain(self, forecast):
+        return ops.stack([forecast, ops.zeros_like(forecast)], axis=-1)
 
     def quantiles(self, answers, levels):
         return normal_quantiles(answers[..., 0], answers[..., 1], levels)
@@ -204,6 +217,10 @@ class StudentT(Head):
 
     def forecast(self, answers):
         return answers[..., 0]
+
+    def certain(self, forecast):
+        zero = ops.zeros_like(forecast)
+        return ops.stack([forecast, zero, zero + 3.0], axis=-1)
 
     def quantiles(self, answers, levels):
         return student_t_quantiles(*tf.unstack(answers, axis=-1), levels)
@@ -239,6 +256,11 @@ class NegativeBinomial(Head):
     def forecast(self, answers):
         return answers[..., 0]
 
+    def certain(self, forecast):
+        """As certain as counts get: a Poisson distribution, whose dispersion is 0."""
+        forecast = ops.maximum(forecast, 0.0) + SMALLEST
+        return ops.stack([forecast, ops.full_like(forecast, SMALLEST)], axis=-1)
+
     def quantiles(self, answers, levels):
         return negative_binomial_quantiles(answers[..., 0], answers[..., 1], levels)
 
@@ -268,57 +290,3 @@ def head_of(options: Options) -> Head:
         return Quantiles(options.levels, options.log)
     heads = {"gaussian": Gaussian, "student_t": StudentT, "negative_binomial": NegativeBinomial}
     return heads[options.head]()
-
-
-@keras.saving.register_keras_serializable(package="rondo")
-class ForecastLoss(keras.losses.Loss):
-    """The mean loss of a row's known values; those that are NaN do not count.
-
-    Call arguments: true values ``[batch, horizon]`` or ``[batch, horizon, channels]``, answers
-    ``[batch, horizon, channels, width]``.
-
-    Args:
-        options: the task's, as JSON.
-    """
-
-    def __init__(self, options: str, name: str = "forecast_loss", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self._options = options
-        self._head = head_of(Options.model_validate_json(options))
-
-    def call(self, y_true, y_pred):
-        truth = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred)[:-1])
-        known = ops.logical_not(ops.isnan(truth))
-        # A NaN in the branch not taken would still reach the gradient.
-        filled = ops.where(known, truth, ops.stop_gradient(self._head.forecast(y_pred)))
-        losses = ops.where(known, self._head.losses(filled, y_pred), 0.0)
-        count = ops.sum(ops.cast(known, y_pred.dtype), axis=(1, 2))
-        return ops.sum(losses, axis=(1, 2)) / ops.maximum(count, 1.0)
-
-    def get_config(self):
-        return {**super().get_config(), "options": self._options}
-
-
-@keras.saving.register_keras_serializable(package="rondo")
-class MeanAbsoluteError(keras.metrics.Mean):
-    """The mean absolute error of point forecasts over the known values, in original units.
-
-    Call arguments: as of ``ForecastLoss``.
-
-    Args:
-        options: the task's, as JSON.
-    """
-
-    def __init__(self, options: str, name: str = "mae", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self._options = options
-        self._head = head_of(Options.model_validate_json(options))
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        truth = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred)[:-1])
-        known = ops.logical_not(ops.isnan(truth))
-        error = ops.where(known, ops.abs(truth - self._head.forecast(y_pred)), 0.0)
-        super().update_state(error, sample_weight=ops.cast(known, y_pred.dtype))
-
-    def get_config(self):
-        return {**super().get_config(), "options": self._options}

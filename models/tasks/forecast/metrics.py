@@ -179,8 +179,9 @@ def _metrics(options: Options, part: Mapping[str, np.ndarray]) -> dict[str, np.n
         scaled = np.where(part["scaled_windows"] > 0, part["scaled_windows"], np.nan)
         found["mase"] = part["mase"] / scaled
     if options.naive2 is not None:
-        found["owa"] = 0.5 * (
-            part["smape"] / part["naive2_smape"] + part["mase"] / part["naive2_mase"]
+        found["owa"] = 0.5 * sum(
+            part[name] / np.where(part[f"naive2_{name}"] > 0, part[f"naive2_{name}"], np.nan)
+            for name in ("smape", "mase")
         )
     if options.levels:
         found["weighted_quantile_loss"] = part["pinball"] / np.where(
