@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from components.baselines import forecasts
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.train import trained
@@ -57,6 +58,8 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
         training: what its network was trained with.
     """
     task, features = rows.task, rows.features
+    if task.kind == "forecast":
+        return _of_forecast(rows)
     found = [_plain("majority label", rows, _majority)]
     if task.kind == "tag":
         if _tokens_of(features, task) is not None:
@@ -74,6 +77,24 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
     if has_steps and beside[1] != network:
         found.append(_network(*beside, rows, training))
     return found
+
+
+def _of_forecast(rows: Rows) -> list[Baseline]:
+    named = {name: forecasts.naive(name) for name in ("persistence", "drift")}
+    if rows.task.season > 1:
+        named["seasonal naive"] = forecasts.naive("seasonal naive")
+    if rows.task.head != "negative_binomial":
+        named |= {
+            "ridge regression": forecasts.ridge,
+            "gradient-boosted trees": forecasts.trees,
+        }
+
+    def plain(name: str, forecast: Callable[[Rows], np.ndarray]) -> Baseline:
+        return _plain(
+            name, rows, lambda rows, tell: Made(forecasts.judged(rows, forecast(rows)), None)
+        )
+
+    return [plain(name, forecast) for name, forecast in named.items()]
 
 
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:

@@ -39,7 +39,7 @@ def bound(depth: int = 1, **stated: Any) -> Options:
         ({"head": "quantiles", "quantiles": [0.1, 0.9]}, "0.5 is missing"),
         ({"head": "gaussian", "loss": "mae"}, "gaussian has its own"),
         ({"head": "gaussian", "log": True, "scale": "standard"}, "not of head: gaussian"),
-        ({"log": True}, "write scale: standard or seasonal"),
+        ({"log": True, "scale": "mean"}, "write scale: standard or seasonal"),
         ({"head": "negative_binomial", "residual": "persistence"}, "says counts themselves"),
         ({"head": "negative_binomial", "scale": "standard"}, "says counts themselves"),
         ({"residual": "seasonal"}, "needs season"),
@@ -78,6 +78,21 @@ def test_features_that_do_not_go_with_it_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         task(**stated).bound(FEATURES | features)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"log": True, "scale": "seasonal", "residual": "seasonal", "season": 3, "linear": 2},
+        {"head": "negative_binomial", "scale": "none", "decoding": "autoregressive"},
+        {"seasonal_error": "e", "naive2": "n", "steps": [1], "metric": "owa_1"},
+        {"head": "quantiles", "quantiles": [0.2, 0.5], "missing": "mask"},
+    ],
+)
+def test_what_reading_does_not_depend_on_can_be_left_out(stated: dict[str, Any]) -> None:
+    reading = bound(**stated).for_reading()
+    assert reading.targets == bound(**stated).targets
+    assert (reading.residual, reading.metric) == ("none", "mae")
 
 
 def test_the_form_of_the_label_follows_the_channels() -> None:

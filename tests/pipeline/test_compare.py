@@ -21,7 +21,7 @@ def named(**fields) -> SimpleNamespace:
 def test_a_task_without_baselines_is_refused_with_a_reason() -> None:
     features = {"strand": named(kind="lab.bases")}
     experiment = named(name="strands", task=named(kind="lab.regress"), features=features)
-    with pytest.raises(WorkspaceError, match=r"classify and tag; this is task lab\.regress"):
+    with pytest.raises(WorkspaceError, match=r"classify, forecast, tag; this is task lab\.regress"):
         check_comparable(experiment)
 
 
@@ -47,6 +47,20 @@ def test_the_table_shows_what_there_is() -> None:
     assert first.split() == ["a", "[/x]", "0.2500", "-", "-", "="]
     assert none.split() == ["no", "-", "-", "-"]
     assert second.split() == ["net", "1.0000", "1,234,567", "2.0"]
+
+
+def test_many_metrics_stand_below_each_other() -> None:
+    many = {f"m{place}": place / 8 for place in range(9)}
+    rows = [
+        named(model="a", metrics={}, parameters=None, seconds=None, kept=False),
+        named(model="net", metrics=many, parameters=1234567, seconds=2.0, kept=True),
+    ]
+    console = Console(file=io.StringIO(), width=100)
+    console.print(comparison_table(rows))
+    head, *lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert head == ["test", "split", "a", "net", "="]
+    assert lines[:2] == [["m0", "-", "0.0000"], ["m1", "-", "0.1250"]] and len(lines) == 11
+    assert lines[-2:] == [["parameters", "-", "1,234,567"], ["seconds", "-", "2.0"]]
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from models.tasks.forecast import Options
 from models.tasks.forecast.heads import head_of
 from models.tasks.forecast.losses import ForecastLoss, MeanAbsoluteError
 from models.tasks.forecast.metrics import example_statistics, statistics, summarise
-from models.tasks.forecast.network import build
+from models.tasks.forecast.network import build, head
 from models.tasks.forecast.scaling import context_of, continued
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "baseline_scores",
     "build",
     "example_statistics",
+    "head",
     "judged_outputs",
     "label_names",
     "loss",

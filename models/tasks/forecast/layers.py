@@ -57,7 +57,7 @@ class ScaledWindow(_WithOptions):
             # 1 where nothing was measured, whose logarithm is 0.
             positive = ops.where(every.measured, every.values, ops.ones_like(every.values))
             every = every._replace(values=ops.log(positive))
-        location, scale = moments(every, options.scale, options.season, options.log)
+        location, scale = moments(every, options.scaling, options.season, options.log)
         scaled = ops.where(every.measured, (every.values - location) / scale, 0.0)
         steps = ops.concatenate([scaled, values[..., depth:]], axis=-1)
         # Numbers in the padding are the sender's: what was measured there says nothing.

@@ -76,6 +76,16 @@ def build(
     return keras.Model(inputs, output, name="network")
 
 
+def head(options: Options, body: keras.KerasTensor, learnt: Learnt) -> keras.KerasTensor:
+    """For a network of one's own: ``[batch, units]`` to answers, in units of the label itself."""
+    size = head_of(options).size
+    shape = (options.horizon, options.width, size)
+    raw = _shaped(body, options.horizon * options.width * size, shape, "forecast.direct")
+    nothing = keras.ops.zeros_like(raw[..., 0])
+    answers = ForecastAnswers(options.to_json(), name="forecast.answers")
+    return answers(raw, nothing, nothing[:, :1], nothing[:, :1] + 1.0)
+
+
 def _direct(
     vector: keras.KerasTensor,
     ahead: list[keras.KerasTensor],

@@ -1,8 +1,9 @@
 """Quantiles of distributions, as ops of TensorFlow's core, so that they are served anywhere.
 
 Where there is no formula, the distribution function is inverted by halving an interval that is
-known to hold the quantile.  All tensors are float32 of one shape ``[...]``, levels rise between 0
-and 1, and quantiles are ``[..., levels]``.
+known to hold the quantile, in float64: that function of float32 is too coarse near 1.  All tensors
+are of one shape ``[...]``, levels rise between 0 and 1, and quantiles are float32 ``[...,
+levels]``.
 """
 
 import math
@@ -11,8 +12,8 @@ from statistics import NormalDist
 
 import tensorflow as tf
 
-HALVINGS = 40
-"""More than the bits of a float32 tell apart."""
+HALVINGS = 50
+"""More than the bits of what is answered tell apart."""
 
 
 def normal_quantiles(mean: tf.Tensor, deviation: tf.Tensor, levels: Sequence[float]) -> tf.Tensor:
@@ -29,24 +30,25 @@ def student_t_quantiles(
     They lie between the normal distribution's and those of 2 degrees of freedom, which have a
     formula: ``(2 p - 1) / sqrt(2 p (1 - p))``.
     """
+    location, scale, freedom = (tf.cast(part, tf.float64) for part in (location, scale, freedom))
     found = []
     for level in levels:
         upper = max(level, 1.0 - level)
         if upper == 0.5:
             found.append(location)
             continue
-        low = tf.fill(tf.shape(freedom), NormalDist().inv_cdf(upper))
-        high = tf.fill(tf.shape(freedom), (2 * upper - 1) / math.sqrt(2 * upper * (1 - upper)))
+        one = tf.ones_like(freedom)
+        low = NormalDist().inv_cdf(upper) * one
+        high = (2 * upper - 1) / math.sqrt(2 * upper * (1 - upper)) * one
 
-        def reached(away: tf.Tensor, upper: float = upper) -> tf.Tensor:
-            beyond = 0.5 * tf.math.betainc(
-                0.5 * freedom, tf.fill(tf.shape(freedom), 0.5), freedom / (freedom + away**2)
-            )
+        def reached(away: tf.Tensor, upper: float = upper, one: tf.Tensor = one) -> tf.Tensor:
+            share = freedom / (freedom + away**2)
+            beyond = 0.5 * tf.math.betainc(0.5 * freedom, 0.5 * one, share)
             return beyond <= 1.0 - upper
 
         away = _halved(low, high, reached, lambda low, high: 0.5 * (low + high))
         found.append(location + scale * (away if level > 0.5 else -away))
-    return tf.stack(found, axis=-1)
+    return tf.cast(tf.stack(found, axis=-1), tf.float32)
 
 
 def negative_binomial_quantiles(
@@ -57,6 +59,7 @@ def negative_binomial_quantiles(
 
     They are at most ``mean + deviation sqrt(p / (1 - p))`` (Cantelli's inequality).
     """
+    mean, dispersion = (tf.cast(part, tf.float64) for part in (mean, dispersion))
     shape = 1.0 / dispersion
     share = shape / (shape + mean)
     deviation = tf.sqrt(mean + dispersion * mean**2)
@@ -71,7 +74,7 @@ def negative_binomial_quantiles(
 
         low = -tf.ones_like(mean)
         found.append(_halved(low, high, reached, lambda low, high: tf.floor(0.5 * (low + high))))
-    return tf.stack(found, axis=-1)
+    return tf.cast(tf.stack(found, axis=-1), tf.float32)
 
 
 def _halved(
