@@ -259,6 +259,8 @@ class TrainingOptions(Options):
         epochs: passes over the train split, at most.
         optimizer: Keras optimiser.
         learning_rate: step size.
+        schedule: ``constant``, or ``cosine``: the learning rate falls from epoch to epoch, along
+            half a cosine, towards zero after the last of ``epochs``.
         clip_norm: bound on the norm of the whole gradient; none if null.
         clip_value: bound on each number of the gradient (of an embedding: before the occurrences
             of a token in a batch are added up); none if null.  Keras clips by one of the two, so
@@ -273,6 +275,7 @@ class TrainingOptions(Options):
     epochs: int = Field(10, ge=1, le=10000)
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(1e-3, gt=0.0, le=10.0)
+    schedule: Literal["constant", "cosine"] = "constant"
     clip_norm: float | None = Field(1.0, gt=0.0)
     clip_value: float | None = Field(None, gt=0.0)
     early_stopping: EarlyStopping | None = EarlyStopping()

@@ -1,5 +1,6 @@
 """The training loop, the same for the Trainer and for each of the Tuner's trials."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import keras
@@ -66,6 +67,7 @@ def fit(
                 finite,
                 ProgressCallback(training.epochs, tell),
                 keras.callbacks.TensorBoard(log_folder, write_graph=False),
+                *_schedule(training),
                 *([] if stopping is None else [stopping]),
                 *recorders,
                 *checkpoints.callbacks(),
@@ -89,6 +91,22 @@ def _early_stopping(
         patience=options.patience,
         restore_best_weights=True,
     )
+
+
+def _schedule(training: TrainingOptions) -> list[keras.callbacks.Callback]:
+    """What sets the learning rate of each epoch; nothing where it stays."""
+    if training.schedule == "constant":
+        return []
+    return [keras.callbacks.LearningRateScheduler(lambda epoch: rate_of(training, epoch))]
+
+
+def rate_of(training: TrainingOptions, epoch: int) -> float:
+    """The learning rate of an epoch, counted from 0, by the cosine schedule.
+
+    Source: Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts, an epoch
+    at a time.
+    """
+    return training.learning_rate * (1 + math.cos(math.pi * epoch / training.epochs)) / 2
 
 
 class ProgressCallback(keras.callbacks.Callback):

@@ -137,3 +137,22 @@ def test_folder_depends_on_the_settings_and_outlives_an_execution() -> None:
 def test_finished_work_says_so(tmp_path: Path) -> None:
     finish(str(tmp_path))
     assert (tmp_path / FINISHED).is_file()
+
+
+def test_the_rate_falls_along_half_a_cosine_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    training = TrainingOptions(
+        epochs=EPOCHS, learning_rate=0.08, schedule="cosine", early_stopping=None
+    )
+    rates: list[float] = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 0:
+                rates.append(float(self.model.optimizer.learning_rate))
+
+    folder = tmp_path / "cut"
+    with pytest.raises(Killed):
+        trained(folder, training, KillAt(3, 2), Watch())
+    trained(folder, training, Watch())
+    expected = 0.04 * (1 + np.cos(np.pi * np.arange(EPOCHS) / EPOCHS))
+    np.testing.assert_allclose(rates, [*expected[:4], *expected[3:]], rtol=1e-5)

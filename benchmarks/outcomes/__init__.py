@@ -1,0 +1,1 @@
+"""What ``benchmarks/results.py`` runs, keeps and shows."""

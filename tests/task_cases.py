@@ -1,0 +1,173 @@
+"""The tasks and their variants, each with a few rows; entered here once for all tests of tasks."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from plain import PlainAnalyzers
+
+from models.export import network_inputs
+from models.features import steps
+from models.features.sequences import raw_tensor
+from models.network import build
+from models.options import FeatureOptions, TaskOptions, graph_module, options_class
+from models.spec import NetworkOptions
+
+NETWORK = NetworkOptions(cell="gru", units=4, embedding_size=3)
+Fields = dict[str, Any]
+
+
+class TaskCase(NamedTuple):
+    """A variant of a task.
+
+    Attributes:
+        task: its options, as an experiment has them.
+        features: likewise, by name.
+        rows: at least three, of different lengths.
+        vocabularies: what Transform would have learnt, by name.
+        network: how the network is built.
+    """
+
+    task: dict[str, Any]
+    features: dict[str, dict[str, Any]]
+    rows: Sequence[Fields]
+    vocabularies: dict[str, list[str]]
+    network: NetworkOptions = NETWORK
+
+
+WORDS = {"words": {"kind": "tokens"}}
+SENTENCES = [
+    {"words": ["a", "b"], "tags": ["O", "B-x"], "mood": "good"},
+    {"words": ["c", "new", "a", "b", "b"], "tags": ["B-x", "I-x", "O", "O", "B-y"], "mood": "bad"},
+    {"words": ["b"], "tags": ["O"], "mood": "good"},
+]
+TAGS = ["O", "B-x", "I-x", "B-y"]
+CASES = {
+    "classify": TaskCase(
+        {"kind": "classify", "label": "mood"},
+        WORDS,
+        SENTENCES,
+        {"words": ["a", "b", "c"], "label": ["good", "bad"]},
+    ),
+    "tag": TaskCase(
+        {"kind": "tag", "label": "tags"},
+        WORDS,
+        SENTENCES,
+        {"words": ["a", "b", "c"], "label": TAGS},
+    ),
+}
+
+
+class Learnt:
+    """Vocabularies as the network reads them."""
+
+    def __init__(self, vocabularies: dict[str, list[str]]) -> None:
+        self.vocabulary = vocabularies.__getitem__
+
+    def vocabulary_size(self, name: str) -> int:
+        return len(self.vocabulary(name))
+
+
+class Transform(tf.Module):
+    """Raw to transformed features without Transform."""
+
+    def __init__(self, features: dict[str, FeatureOptions], analyzers: PlainAnalyzers) -> None:
+        super().__init__()
+        self.features, self.analyzers = features, analyzers
+
+    def __call__(self, raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        transformed = {}
+        for name, options in self.features.items():
+            transformed |= steps.preprocess(options, name, raw[name], self.analyzers)
+        return transformed
+
+
+class BuiltTask:
+    """A case's network with random weights, and its rows as the network reads them."""
+
+    def __init__(self, case: TaskCase) -> None:
+        self.features: dict[str, FeatureOptions] = {
+            name: options_class("features", options["kind"]).model_validate(options)
+            for name, options in case.features.items()
+        }
+        free = options_class("tasks", case.task["kind"]).model_validate(case.task)
+        self.task: TaskOptions = free.bound(self.features)
+        self.graph = graph_module("tasks", self.task.kind)
+        self.learnt = Learnt(case.vocabularies)
+        self.transform = Transform(self.features, PlainAnalyzers(case.vocabularies))
+        self.rows = case.rows
+        self.values = [
+            {name: options.read(row, name) for name, options in self.features.items()}
+            for row in case.rows
+        ]
+        self.targets = [self.task.read(row) for row in case.rows]
+        for targets, values in zip(self.targets, self.values, strict=True):
+            self.task.check_row(targets, values)
+        self.network = build(self.features, self.task, case.network, self.learnt)
+        random = np.random.default_rng(1)
+        for weight in self.network.trainable_weights:
+            weight.assign(random.normal(0.0, 0.5, weight.shape))
+
+    @property
+    def label_names(self) -> list[str]:
+        return self.graph.label_names(self.task, self.learnt)
+
+    def raw(self, places: Sequence[int]) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+        """The raw features of some rows."""
+        return {
+            name: raw_tensor(options.raw, [self.values[place][name] for place in places])
+            for name, options in self.features.items()
+        }
+
+    def inputs(self, places: Sequence[int]) -> dict[str, tf.Tensor]:
+        """The network's inputs of some rows, padded to the longest of them."""
+        return network_inputs(self.transform(self.raw(places)))
+
+    def transformed_targets(self) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+        """What the rows are judged by, as Transform gives it."""
+        raw = {
+            name: raw_tensor(form, [targets[name] for targets in self.targets])
+            for name, form in self.task.targets.items()
+        }
+        return self.graph.preprocess(self.task, raw, self.transform.analyzers)
+
+    def labels(self) -> Any:
+        """The labels of all rows as a batch that is learnt from."""
+        padded = {name: _padded(value) for name, value in self.transformed_targets().items()}
+        return padded["label"] if set(padded) == {"label"} else padded
+
+    def labels_by_row(self) -> list[Any]:
+        """The labels of each row, without padding."""
+        targets = self.transformed_targets()
+        rows = [
+            {name: value[place].numpy() for name, value in targets.items()}
+            for place in range(len(self.rows))
+        ]
+        return [row["label"] for row in rows] if set(targets) == {"label"} else rows
+
+    def raw_targets(self, place: int) -> dict[str, np.ndarray]:
+        """What a row is judged by as the Evaluator hands it over, with a batch axis of one."""
+        found = {}
+        for name, form in self.task.targets.items():
+            value = self.targets[place][name]
+            flat = np.array(value, np.float32 if form.dtype == "float" else object)
+            found[name] = flat.reshape([1, *(-1 if s is None else s for s in form.shape)])
+        return found
+
+    def baseline(self) -> dict[str, np.ndarray]:
+        return self.graph.baseline(self.task, iter(self.labels_by_row()), self.learnt)
+
+    def calibration(self, network: keras.Model) -> dict[str, np.ndarray]:
+        """What the task fits to a validate split of these rows; nothing if it has no such."""
+        if not hasattr(self.graph, "calibration"):
+            return {}
+        batches = [(self.inputs(range(len(self.rows))), self.labels())]
+        return self.graph.calibration(self.task, network, batches)
+
+
+def _padded(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    if not isinstance(value, tf.RaggedTensor):
+        return value
+    return value.to_tensor(np.nan if value.dtype.is_floating else -1)
