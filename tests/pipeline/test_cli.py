@@ -124,7 +124,7 @@ def test_set_overrides_and_its_mistakes(tmp_path: Path) -> None:
 
 
 def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
-    for command in ("serve", "predict", "compare", "explain"):
+    for command in ("serve", "predict", "compare", "backtest", "explain"):
         done = rondo(command, "nothing", cwd=tmp_path)
         assert done.returncode == 2
         assert "no experiment of that name" in done.stderr and "Traceback" not in done.stderr
@@ -139,7 +139,8 @@ def test_docs_name_every_option() -> None:
     from models.spec import EarlyStopping, NetworkOptions, TrainingOptions
 
     docs = Path(__file__).parents[2] / "docs"
-    documented = "".join((docs / name).read_text() for name in ("experiment.md", "tuning.md"))
+    files = [docs / "experiment.md", docs / "tuning.md", *sorted(docs.glob("tasks/*.md"))]
+    documented = "".join(file.read_text() for file in files)
     classes = [DataOptions, ReleaseOptions, NetworkOptions, TrainingOptions, EarlyStopping]
     classes += [TuneOptions, Between]
     for group in ("features", "tasks"):
