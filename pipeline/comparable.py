@@ -19,6 +19,6 @@ def check_comparable(experiment: Experiment) -> None:
     """
     if experiment.task.kind not in TASKS:
         raise WorkspaceError(
-            f"{experiment.name}: baselines are made for the tasks {' and '.join(TASKS)}; this is "
+            f"{experiment.name}: baselines are made for the tasks {', '.join(TASKS)}; this is "
             f"{described(experiment)} (`rondo run` compares it with its task's trivial baseline)"
         )

@@ -1,8 +1,5 @@
 """A few test rows with the model's answers and the steps that decided them."""
 
-import importlib
-import json
-import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +12,7 @@ import tensorflow_transform as tft
 
 from components.baselines.sets import answers_sets
 from components.read import list_of, raw_examples
-from components.train.run import KERAS_MODEL, VALUES
 from components.transform import TftLearnt
-from models.dotted import cell_module
 from models.export import network_inputs
 from models.features.per_step import is_per_step
 from models.features.sequences import raw_tensor
@@ -29,6 +24,7 @@ from models.options import FeatureOptions, did_you_mean, graph_module
 from pipeline.comparable import described
 from pipeline.experiment import Experiment
 from pipeline.runs import RunRecord
+from pipeline.trained import trained_network
 from pipeline.workspace import WorkspaceError
 
 TASKS = ("classify", "tag")
@@ -85,7 +81,7 @@ class Explained:
             )
         self.experiment = experiment
         self.transform = tft.TFTransformOutput(record.artifacts["transform_graph"])
-        self.network = _load(experiment, record.artifacts["model_run"])
+        self.network = trained_network(experiment, record.artifacts["model_run"])
         self.rows = _spread(list(raw_examples(record.artifacts["examples"], "test")), count)
         self.raw = {
             name: [list_of(row, name, options.raw) for row in self.rows]
@@ -254,19 +250,6 @@ def _attribution(explanation: Explanation, feature: str) -> Any:
         return figures.attribution_figure(steps, shares[0], title)
     names = [answer.label for answer in explanation.answers]
     return figures.step_attribution_figure(steps, names, shares, f"{feature}: what spoke for each")
-
-
-def _load(experiment: Experiment, folder: str) -> keras.Model:
-    """The trained network; the modules that define its layers are imported before."""
-    with tf.io.gfile.GFile(os.path.join(folder, VALUES)) as file:
-        used = json.loads(file.read())["network"]
-    for options in experiment.features.values():
-        graph_module("features", options.kind)
-    graph_module("tasks", experiment.task.kind)
-    importlib.import_module(cell_module(used["cell"]))
-    if used["build_model"] is not None:
-        importlib.import_module(used["build_model"].rpartition(".")[0])
-    return keras.models.load_model(os.path.join(folder, KERAS_MODEL), compile=False)
 
 
 def _spread(rows: list[tf.train.Example], count: int) -> list[tf.train.Example]:

@@ -44,6 +44,25 @@ SENTENCES = [
     {"words": ["b"], "tags": ["O"], "mood": "good"},
 ]
 TAGS = ["O", "B-x", "I-x", "B-y"]
+SALES = [
+    {"sold": [3, 5, 4], "target": [6, 5], "e": 1.5, "n": [4, 4], "shop": "a", "open": "yynny"},
+    {
+        "sold": [2, 9, 3, 8, 2],
+        "target": [9, 3],
+        "e": 0.5,
+        "n": [2, 8],
+        "shop": "b",
+        "open": "ynynynn",
+    },
+    {"sold": [7, 1], "target": [2, 6], "e": 2.0, "n": [1, 1], "shop": "new", "open": "nnyy"},
+]
+SALES = [row | {"open": list(row["open"])} for row in SALES]
+SHOPS = {"shop": ["a", "b"], "open": ["y", "n"]}
+PAIRS = [
+    {"sold": [[3, 1], [5, None]], "target": [[6, 1], [None, 2]], "open": list("yyny")},
+    {"sold": [[2, 2], [None, 1], [3, 4]], "target": [[9, 3], [1, 2]], "open": list("ynyny")},
+    {"sold": [[7, 5]], "target": [[2, 6], [3, 5]], "open": list("nny")},
+]
 CASES = {
     "classify": TaskCase(
         {"kind": "classify", "label": "mood"},
@@ -56,6 +75,32 @@ CASES = {
         WORDS,
         SENTENCES,
         {"words": ["a", "b", "c"], "label": TAGS},
+    ),
+    "forecast": TaskCase(
+        {
+            **{"kind": "forecast", "context": "sold", "horizon": 2, "steps": [2], "log": True},
+            **{"residual": "seasonal", "season": 2, "linear": 3, "known": ["open"]},
+            **{"seasonal_error": "e", "naive2": "n", "metric": "owa_2"},
+        },
+        {
+            "sold": {"kind": "series", "scale": "none"},
+            "open": {"kind": "tokens"},
+            "shop": {"kind": "categorical"},
+        },
+        SALES,
+        SHOPS,
+    ),
+    "forecast step by step": TaskCase(
+        {
+            **{"kind": "forecast", "context": "sold", "horizon": 2, "missing": "mask"},
+            **{"head": "student_t", "decoding": "autoregressive", "known": ["open"]},
+        },
+        {
+            "sold": {"kind": "series", "scale": "none", "depth": 2, "missing": "mask"},
+            "open": {"kind": "tokens"},
+        },
+        PAIRS,
+        SHOPS,
     ),
 }
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from components.baselines import tagging, track
+import numpy as np
+
+from components.baselines import forecasts, tagging, track
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
@@ -56,6 +58,8 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
         training: what its network was trained with.
     """
     task, features = rows.task, rows.features
+    if task.kind == "forecast":
+        return _of_forecast(rows)
     if task.kind == "track":
         return [
             _plain("most frequent values", rows, _most_frequent),
@@ -87,6 +91,24 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
     if has_steps and beside[1] != network:
         found.append(_network(*beside, rows, training))
     return found
+
+
+def _of_forecast(rows: Rows) -> list[Baseline]:
+    named = {name: forecasts.naive(name) for name in ("persistence", "drift")}
+    if rows.task.season > 1:
+        named["seasonal naive"] = forecasts.naive("seasonal naive")
+    if rows.task.head != "negative_binomial":
+        named |= {
+            "ridge regression": forecasts.ridge,
+            "gradient-boosted trees": forecasts.trees,
+        }
+
+    def plain(name: str, forecast: Callable[[Rows], np.ndarray]) -> Baseline:
+        return _plain(
+            name, rows, lambda rows, tell: Made(forecasts.judged(rows, forecast(rows)), None)
+        )
+
+    return [plain(name, forecast) for name, forecast in named.items()]
 
 
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:

@@ -8,7 +8,10 @@ from components.ingest.numbers import Column, NumberTableOptions
 from components.ingest.splits import SplitByColumn
 
 PART = "part"
-OWN_FIELDS = ("series", "start", "target_time", "context", "target", "values", PART)
+OWN_FIELDS = (
+    *("series", "start", "target_time", "context", "target", "values", PART),
+    *("seasonal_error", "naive2"),
+)
 """Fields that the reader gives its rows, which therefore no other column may be called."""
 
 
@@ -39,6 +42,10 @@ class Options(NumberTableOptions):
         future: file beside that of ``data.path``, of the same form, with the steps that follow
             each series: the first ``horizon`` of them are test's, and the rest is as with
             ``hold_out_ends``.
+        season: steps of a season (24 for hours of a day, 1 for none): rows have ``seasonal_error``,
+            the mean size of the seasonal differences of all that the series had before the target.
+        naive2: rows also have ``naive2``, what the M4 competition's Naive2 forecasts from all that
+            the series had before; its time goes with that.
         order: ``file`` (a series' lines stand together, in the order of time) or ``sort`` (the
             whole file is held in memory, and sorted by series and time).
     """
@@ -57,6 +64,8 @@ class Options(NumberTableOptions):
     short: Literal["skip", "shorten"] = "skip"
     hold_out_ends: bool = False
     future: str | None = None
+    season: int | None = Field(None, ge=1, le=1_000_000)
+    naive2: bool = False
     order: Literal["file", "sort"] = "file"
 
     @property
@@ -115,12 +124,21 @@ class Options(NumberTableOptions):
     @model_validator(mode="after")
     def _windows_are_whole(self) -> "Options":
         if self.context is None:
-            stated = self.stated & {"horizon", "stride", "short", "hold_out_ends", "future"}
+            stated = self.stated & {
+                "horizon",
+                "stride",
+                "short",
+                "hold_out_ends",
+                "future",
+                "season",
+            }
             if stated:
                 raise ValueError(
                     f"{min(stated)} is of windows: state context: (without it, a series is one row)"
                 )
-        for option in ("hold_out_ends", "future", "targets"):
+        if self.naive2 and self.season is None:
+            raise ValueError("naive2 needs season: its length in steps (1 for none)")
+        for option in ("hold_out_ends", "future", "targets", "season"):
             if getattr(self, option) and not self.horizon:
                 raise ValueError(f"{option} needs horizon: the steps that are to be forecast")
         if self.order == "sort" and self.series is None and self.timestamps is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
+from components.ingest.in_sample import InSample
 from components.ingest.rows import Row, Window
 from models.raw import shown
 
@@ -44,6 +45,8 @@ class Cut(NamedTuple):
             a window each, and says so in the column ``part``.
         targets: places of the channels that are to be forecast; None for all.
         known: names of the covariates.
+        season: steps of a season, of which rows then say the seasonal error; None for none.
+        naive2: whether rows also have the forecast of Naive2.
     """
 
     context: int | None = None
@@ -53,6 +56,8 @@ class Cut(NamedTuple):
     hold_out_ends: bool = False
     targets: tuple[int, ...] | None = None
     known: tuple[str, ...] = ()
+    season: int | None = None
+    naive2: bool = False
 
 
 class WholeSeries:
@@ -121,6 +126,7 @@ class Windows:
         self._pending: deque[Row] = deque()
         self._any_train = False
         self._first_line = 1
+        self._in_sample: InSample | None = None
 
     def push(self, step: Step) -> Iterator[Row]:
         """Takes the next step; yields the windows that are certain now."""
@@ -129,6 +135,11 @@ class Windows:
         self._count += 1
         self._run += 1
         self._recent.append(step)
+        if self._cut.season is not None:
+            if self._run == 1:
+                self._in_sample = InSample(self._cut.season, self._cut.targets)
+            assert self._in_sample is not None
+            self._in_sample.push(step.values)
         if self._run >= self._size and (self._run - self._size) % self._cut.stride == 0:
             self._pending.append(self._window(self._size, 0, "train"))
         yield from self._certain()
@@ -199,6 +210,12 @@ class Windows:
             fields["target_time"] = future[0].time
             fields["context"] = _values(steps[: -cut.horizon])
             fields["target"] = _values(future, cut.targets)
+            if self._in_sample is not None:
+                # What came before, in this stretch without bad steps.
+                before = self._run - after - cut.horizon
+                fields["seasonal_error"] = self._in_sample.seasonal_error(before)
+                if cut.naive2:
+                    fields["naive2"] = self._in_sample.naive2(before, cut.horizon)
         else:
             fields["context"] = _values(steps)
         if cut.hold_out_ends:

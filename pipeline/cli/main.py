@@ -13,6 +13,7 @@ COMMANDS = {
     "tune": "search for better network and training options, trials in parallel",
     "runs": "list runs: state, quality, time",
     "compare": "train the network and its baselines on the same splits, print one table",
+    "backtest": "judge forecasts from one origin to the next, beside the trivial baseline",
     "explain": "predict a few test rows and show the words that decided",
     "serve": "answer TF Serving's REST predict from the newest released model",
     "predict": "JSON Lines of rows in, JSON Lines of answers out",

@@ -124,7 +124,7 @@ def test_set_overrides_and_its_mistakes(tmp_path: Path) -> None:
 
 
 def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
-    for command in ("serve", "predict", "compare", "explain"):
+    for command in ("serve", "predict", "compare", "backtest", "explain"):
         done = rondo(command, "nothing", cwd=tmp_path)
         assert done.returncode == 2
         assert "no experiment of that name" in done.stderr and "Traceback" not in done.stderr

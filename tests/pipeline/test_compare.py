@@ -49,6 +49,20 @@ def test_the_table_shows_what_there_is() -> None:
     assert second.split() == ["net", "1.0000", "1,234,567", "2.0"]
 
 
+def test_many_metrics_stand_below_each_other() -> None:
+    many = {f"m{place}": place / 8 for place in range(9)}
+    rows = [
+        named(model="a", metrics={}, parameters=None, seconds=None, kept=False),
+        named(model="net", metrics=many, parameters=1234567, seconds=2.0, kept=True),
+    ]
+    console = Console(file=io.StringIO(), width=100)
+    console.print(comparison_table(rows))
+    head, *lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert head == ["test", "split", "a", "net", "="]
+    assert lines[:2] == [["m0", "-", "0.0000"], ["m1", "-", "0.1250"]] and len(lines) == 11
+    assert lines[-2:] == [["parameters", "-", "1,234,567"], ["seconds", "-", "2.0"]]
+
+
 @pytest.mark.slow
 def test_baselines_have_the_evaluators_numbers_and_are_kept(first_run: Ran) -> None:
     from pipeline.compare import KEPT, TABLE, compare

@@ -9,13 +9,15 @@ ragged to the right.
 
 A row then holds ``series``, ``start`` (time of its first step), ``context`` ``[context]`` or, of
 several channels, ``[context][channels]``, ``target`` ``[horizon]`` or ``[horizon][channels]``,
-``target_time`` (of the first step of it), each ``known`` column over context and horizon, and the
-``static`` ones.  Without ``context``, a series is a row: ``series``, ``start``, ``values``, and
+``target_time`` (of the first step of it), with ``season`` and ``naive2`` figures of what came
+before it (see ``components.ingest.in_sample``), each ``known`` column over context and horizon, and
+the ``static`` ones.  Without ``context``, a series is a row: ``series``, ``start``, ``values``, and
 these columns.  Times are as the file has them; without ``timestamps`` they are the number of the
 step, from 0.
 
 A file is read step by step.  Held in memory are the steps of a window (of a series, where that is
-a row), the file that ``future`` names, and with ``order: sort`` the whole file.
+a row), the file that ``future`` names, with ``season`` the numbers of a series, and with ``order:
+sort`` the whole file.
 """
 
 import os
@@ -63,6 +65,8 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
         hold_out_ends=options.ends_are_held_out,
         targets=None if options.targets is None else tuple(map(values.index, options.targets)),
         known=tuple(options.known),
+        season=options.season,
+        naive2=options.naive2,
     )
     yield from _Series(path, options, cut, following).rows(events)
 
