@@ -162,6 +162,8 @@ def write(
         if options.filler is not None
     }
 
+    judged: set[str] = set()
+
     def inputs_of(raw: Mapping[str, tf.Tensor | tf.RaggedTensor]) -> dict[str, tf.Tensor]:
         return network_inputs(transform(dict(raw)))
 
@@ -199,7 +201,9 @@ def write(
         raw = parsed(examples, features)
         asked = Asked(inputs_of(raw), raw)
         trivial = graph.baseline_scores(task, baseline, asked)
-        return graph.judged_outputs(task, scores_of(asked.inputs), labels, asked) | {
+        outputs = graph.judged_outputs(task, scores_of(asked.inputs), labels, asked)
+        judged.update(outputs)  # While it is traced.
+        return outputs | {
             BASELINE_PREFIX + name: output
             for name, output in graph.judged_outputs(task, trivial, labels, asked).items()
         }
@@ -222,6 +226,7 @@ def write(
         "features": {name: options.raw.model_dump() for name, options in features.items()},
         "task": task.kind,
         "labels": list(labels),
+        "judged": sorted(judged),
         "defaults": defaults,
         **about,
     }

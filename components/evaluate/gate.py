@@ -23,7 +23,7 @@ from models.export import ABOUT, read_about
 
 RELEASE = "release.json"
 CANDIDATE, BLESSED = "candidate", "last_blessed"
-COMPARED = ("features", "task", "labels")
+COMPARED = ("features", "task", "labels", "judged")
 
 SMALLEST_GAIN = 1e-9
 """TFMA passes a value that equals its bound, and a gain of nothing must not pass."""
@@ -103,6 +103,9 @@ def incomparable(candidate: dict[str, Any], blessed: dict[str, Any]) -> str | No
         ours, theirs = candidate.get(field), blessed.get(field)
         if field == "labels" and ours is not None and theirs is not None:
             ours, theirs = sorted(ours), sorted(theirs)
+        # Models of before did not tell what they are judged by, which their task says as well.
+        if field == "judged" and theirs is None:
+            continue
         if ours != theirs:
             return f"its {field} are other ones ({_short(theirs)}; now {_short(ours)})"
     return None

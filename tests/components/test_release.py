@@ -104,8 +104,8 @@ def test_sums_equal_what_is_computed_directly() -> None:
     given = rows(40)
     combiner, sums = summed(given)
     task = config().task
-    direct = np.zeros((2, 3))
-    replicates = np.zeros((REPLICATES, 2, 3))
+    direct = np.zeros((2, len(classify.statistics(task))))
+    replicates = np.zeros((REPLICATES, *direct.shape))
     for row in given:
         both = np.stack(
             [
@@ -138,8 +138,8 @@ def test_the_order_of_rows_and_of_merging_does_not_matter() -> None:
     parts = [summed(given[start : start + 7])[1] for start in range(0, 30, 7)]
     for order in (parts, parts[::-1]):
         merged = combiner.merge_accumulators(iter(order))
-        np.testing.assert_allclose(merged.total, whole.total)
-        np.testing.assert_allclose(merged.replicates, whole.replicates)
+        np.testing.assert_allclose(merged.total, whole.total, atol=1e-9)
+        np.testing.assert_allclose(merged.replicates, whole.replicates, atol=1e-9)
         assert merged.groups == whole.groups
     nothing = combiner.merge_accumulators([combiner.create_accumulator(), whole])
     np.testing.assert_allclose(nothing.total, whole.total)
@@ -312,6 +312,13 @@ def test_a_model_with_the_same_contract_is_compared() -> None:
     assert gate.incomparable(ABOUT, dict(ABOUT)) is None
 
 
+def test_a_model_that_answers_otherwise_is_not_compared() -> None:
+    sets = ABOUT | {"judged": ["answer", "scores"]}
+    reason = gate.incomparable(sets, ABOUT | {"judged": ["label", "scores"]})
+    assert reason is not None and reason.startswith("its judged are other ones (")
+    assert gate.incomparable(sets, dict(ABOUT)) is None
+
+
 def test_a_model_that_says_nothing_of_itself_is_not_compared() -> None:
     assert gate.incomparable(ABOUT, {}).startswith("its features are other ones (null; now ")
 
@@ -322,7 +329,9 @@ def test_a_long_difference_is_cut() -> None:
 
 
 def thresholds(given: EvaluateConfig) -> dict[str, Any]:
-    return dict(gate.eval_config(given, "truth").metrics_specs[0].thresholds)
+    """Of the slice that is all rows."""
+    found = gate.eval_config(given, "truth").metrics_specs[0].per_slice_thresholds
+    return {name: each.thresholds[0].threshold for name, each in found.items()}
 
 
 def test_thresholds_reach_tfma_in_their_direction() -> None:

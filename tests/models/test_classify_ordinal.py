@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
 from models.asked import Asked
+from models.options import LabelCount
 from models.tasks.classify import Options, graph
 from models.tasks.classify.levels import CumulativeLink
 
@@ -103,7 +104,13 @@ def test_the_layer_learns_levels_by_their_cut_points(plain_learnt: Callable) -> 
     assert graph.summarise(TASK, found)["quadratic_weighted_kappa"] > 0.95
 
 
-def test_an_unknown_level_is_a_bad_row() -> None:
+def test_a_level_of_no_row_is_warned_of_and_an_unknown_one_is_a_bad_row() -> None:
+    rows = {level: LabelCount(9, "rows.csv:2") for level in LEVELS[:3]}
+    found = TASK.label_problems(dict.fromkeys(("train", "validate", "test"), rows))
+    assert found == (
+        [],
+        ["task.labels: 'extreme' stands there, but no row has it: it cannot be learnt"],
+    )
     assert TASK.read({"severity": "middle"}) == {"severity": "middle"}
     with pytest.raises(ValueError, match=r"'lowe', and task\.labels has no such label"):
         TASK.read({"severity": "lowe"})

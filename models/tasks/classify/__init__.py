@@ -245,8 +245,14 @@ class Options(TaskOptions):
         self, labels: Mapping[str, Mapping[str, LabelCount]]
     ) -> tuple[list[str], list[str]]:
         """Stops at labels that cannot be learnt; warns of those that cannot be judged."""
-        found = problems_of_sets if self.answer == "multi" else problems_of_one
-        errors, warnings = found(self.label, labels)
+        problems = problems_of_sets if self.answer == "multi" else problems_of_one
+        errors, warnings = problems(self.label, labels)
+        found = {name for counts in labels.values() for name in counts}
+        warnings += [
+            f"task.labels: {name!r} stands there, but no row has it: it cannot be learnt"
+            for name in self.labels or ()
+            if name not in found
+        ]
         problem = self.weights_problem(self.labels or labels["train"])
         return ([*errors, f"task.{problem}"] if problem else errors), warnings
 
