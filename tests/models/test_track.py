@@ -76,7 +76,7 @@ def test_one_turn_answers_as_the_whole_dialog(network, inputs_of) -> None:
 
 
 def evidence(ways: dict[str, int], **options) -> SlotEvidence:
-    words = hashes(list(ways))
+    words = hashes(list(ways)) if ways else []
     given = {"values": 4, "marked": [0], "context_units": 0, "buckets": 16} | options
     return SlotEvidence(hashes(["food"])[0], words, list(ways.values()), **given)
 
@@ -104,6 +104,12 @@ def test_nothing_heard_names_nothing() -> None:
     values, slot = evidence({"seven": 1})(heard("", ""), np.zeros((1, 1, 2), np.float32))
     assert np.isfinite(values).all() and not np.asarray(values)[..., :3].any()
     assert not np.asarray(slot).any()
+
+
+def test_a_slot_whose_values_have_no_words_is_never_named() -> None:
+    layer = evidence({}, context_units=2)
+    values, _ = layer(heard("seven"), np.ones((1, 1, 1), np.float32), heard("food"))
+    assert values.shape == (1, 1, 4, 7) and not np.asarray(values)[..., :6].any()
 
 
 def test_what_the_system_asks_offers_and_names() -> None:
@@ -217,6 +223,7 @@ def test_statistics_of_dialogs_add_up(inputs_of, plain_learnt: Callable) -> None
     assert together.shape == (2, len(graph.statistics(TASK)))
 
 
+@pytest.mark.slow
 def test_it_learns_to_keep_what_was_named(inputs_of, plain_learnt: Callable) -> None:
     keras.utils.set_random_seed(0)
     learnt = plain_learnt(VOCABULARIES)

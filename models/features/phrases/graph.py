@@ -16,7 +16,7 @@ from models.layers import sequence as layers
 from models.layers.hashed import HashedBag, InPhrases
 
 HASHES = 2**31 - 2
-"""Hashes of words, from 1: two of 100,000 words share one in about 2 of 1,000 pairs of runs."""
+"""Hashes of words, from 1; of 10,000 words two share one by a chance of about 1 in 40."""
 BUCKETS = 4096
 """Embeddings that the words share, by their hashes."""
 

@@ -69,7 +69,7 @@ class SlotEvidence(keras.layers.Layer):
         self.of_value = np.zeros((len(ways), values), np.float32)
         self.of_value[np.arange(len(ways)), [owners[way] for way in order]] = 1.0
         self.left = self.right = None
-        if context_units:
+        if context_units and ways:
             self.left = keras.layers.Embedding(buckets, context_units, "zeros", name="left")
             self.right = keras.layers.Embedding(buckets, context_units, "zeros", name="right")
 
@@ -104,7 +104,7 @@ class SlotEvidence(keras.layers.Layer):
 
     def named(self, words):
         """Where each way begins: bool ``[batch, turns, phrases, words, ways]``."""
-        longest = int(self.lengths.max(initial=0))
+        longest = int(self.lengths.max(initial=1))
         found = ops.ones((*words.shape[2:], len(self.ways)), "bool")
         following = [shifted(words, place) for place in range(longest)]
         for place in range(longest):
@@ -162,7 +162,7 @@ class SlotEvidence(keras.layers.Layer):
 
     def compute_output_shape(self, heard_shape, weights_shape, system_shape=None):
         features = 3 + (3 if system_shape is not None else 0) + len(self.options["marked"])
-        features += 2 * self.options["context_units"]
+        features += 2 * self.options["context_units"] if self.ways else 0
         return (*heard_shape[:2], self.options["values"], features), (*heard_shape[:2], 4)
 
     def get_config(self) -> dict[str, Any]:
