@@ -187,7 +187,8 @@ def write(
             width = tf.shape(sent[task.steps_of])[1]
             check_aligned(task, inputs)
             for name in task.aligned:
-                for key in {name, *length_names(name, features[name].raw)[1:]} & set(inputs):
+                inner = [key for key in inputs if key.startswith(f"{length_name(name, 1)}_")]
+                for key in (name, *inner):
                     inputs[key] = _widened(inputs[key], width)
         return served(Asked(inputs, raw))
 

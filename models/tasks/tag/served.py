@@ -36,7 +36,7 @@ def spans(
     firsts, lasts = edges(inside & mask, begins, closes, types, arrays=ops)
 
     def at(values: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
-        return tf.ragged.boolean_mask(values, which).to_tensor(shape=[None, width])
+        return _dense(tf.ragged.boolean_mask(values, which), width)
 
     names = tf.constant([*marks.names, ""])  # At least one, for what is looked up outside.
     places = tf.zeros_like(answer.labels) + tf.range(width)
@@ -52,7 +52,7 @@ def spans(
     }
     words = _words(options, asked)
     if words is not None:
-        found["span_texts"] = _joined(words.to_tensor(shape=[None, width]), inside & mask, firsts)
+        found["span_texts"] = _joined(_dense(words, width), inside & mask, firsts)
     return found
 
 
@@ -78,8 +78,12 @@ def _joined(words: tf.Tensor, inside: tf.Tensor, firsts: tf.Tensor) -> tf.Tensor
         separator=" ",
     )
     counts = tf.reduce_sum(tf.cast(firsts, tf.int32), axis=1)
-    ragged = tf.RaggedTensor.from_row_lengths(texts, counts)
-    return ragged.to_tensor(shape=[None, tf.shape(words)[1]])
+    return _dense(tf.RaggedTensor.from_row_lengths(texts, counts), tf.shape(words)[1])
+
+
+def _dense(rows: tf.RaggedTensor, width: tf.Tensor) -> tf.Tensor:
+    """Rows right-padded to a width, ``[batch, width]``."""
+    return tf.ensure_shape(rows.to_tensor(shape=tf.stack([-1, width])), [None, None])
 
 
 def sequence_label(shares: tf.Tensor, names: Sequence[str]) -> dict[str, tf.Tensor]:
