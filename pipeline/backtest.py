@@ -5,11 +5,9 @@ for at that step, its *origin*, without what came after.  They are judged in ban
 the task's own statistics, beside the trivial baseline.
 """
 
-import itertools
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from models.options import graph_module
 from models.tasks.forecast import Options
 from pipeline.comparable import described
 from pipeline.experiment import Experiment
+from pipeline.origins import Band, bands_of
 from pipeline.runs import RunRecord
 from pipeline.trained import trained_network
 from pipeline.workspace import Workspace, WorkspaceError
@@ -32,25 +31,6 @@ from pipeline.workspace import Workspace, WorkspaceError
 TABLE = "backtest.json"
 ROWS = 256
 """Windows that are answered together."""
-
-
-@dataclass
-class Band:
-    """Origins that are judged together.
-
-    Attributes:
-        first: the first origin, a step of its series counted from 0.
-        last: the last one.
-        windows: how many were judged.
-        metrics: the task's, of the network.
-        baseline: the task's, of the trivial baseline.
-    """
-
-    first: int
-    last: int
-    windows: int
-    metrics: dict[str, float]
-    baseline: dict[str, float]
 
 
 def backtest(experiment: Experiment, place: Workspace, record: RunRecord, bands: int) -> list[Band]:
@@ -91,24 +71,6 @@ def backtest(experiment: Experiment, place: Workspace, record: RunRecord, bands:
     file = place.history / record.run / TABLE
     file.write_text(json.dumps(written, indent=1), encoding="utf-8")
     return found
-
-
-def bands_of(origins: Sequence[int], bands: int) -> list[tuple[int, int]]:
-    """Bands of origins, at most so many, each with about as many windows; (first, last) of each."""
-    numbered = _numbered(sorted(Counter(origins).items()), bands)
-    found = []
-    for _, group in itertools.groupby(numbered, key=lambda each: each[0]):
-        steps = [origin for _, origin in group]
-        found.append((steps[0], steps[-1]))
-    return found
-
-
-def _numbered(counts: Sequence[tuple[int, int]], bands: int) -> Iterator[tuple[int, int]]:
-    """(band, origin): the band that the windows before an origin, and half of its own, fill."""
-    total, passed = sum(count for _, count in counts), 0
-    for origin, count in counts:
-        yield int((passed + count / 2) * bands / total), origin
-        passed += count
 
 
 def _origin(experiment: Experiment, task: Options, row: tf.train.Example) -> int:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from models.options import TaskOptions
-    from pipeline.backtest import Band
+    from pipeline.origins import Band
 
 
 @click.command("backtest")

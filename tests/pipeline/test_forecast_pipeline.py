@@ -1,12 +1,16 @@
 """A forecast from a table to what is served: the Evaluator's numbers are the formulas'."""
 
+import io
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from support import Ran, run_file
 
-from pipeline.backtest import bands_of
+from pipeline.cli.backtest import backtest_table
+from pipeline.origins import Band, bands_of
 from pipeline.workspace import WorkspaceError
 
 CONTEXT, HORIZON, SEASON = 12, 3, 4
@@ -63,6 +67,20 @@ def test_bands_have_about_as_many_windows() -> None:
     found = bands_of(list(range(103)), 10)
     assert len(found) == 10 and found[0][0] == 0 and found[-1][1] == 102
     assert {last - first for first, last in found} <= {9, 10, 11}
+
+
+def test_the_table_says_where_the_network_was_better() -> None:
+    bands = [
+        Band(5, 5, 3, {"mae": 1.0}, {"mae": 2.5}),
+        Band(6, 9, 1200, {"mae": 3.0}, {"mae": 2.0}),
+    ]
+    console = Console(file=io.StringIO(), width=100)
+    task = SimpleNamespace(higher_is_better={"mae": False})
+    console.print(backtest_table(task, bands, "mae"))
+    head, *lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert head == ["origins", "windows", "mae", "trivial", "baseline", "gain"]
+    assert lines[0] == ["5", "3", "1.0000", "2.5000", "+1.5000"]
+    assert lines[1] == ["6", "to", "9", "1,200", "3.0000", "2.0000", "-1.0000"]
 
 
 @pytest.mark.slow
