@@ -1,5 +1,6 @@
 """Options of the network and of its training; importing them imports no TensorFlow."""
 
+import math
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
@@ -259,6 +260,9 @@ class TrainingOptions(Options):
         epochs: passes over the train split, at most.
         optimizer: Keras optimiser.
         learning_rate: step size.
+        schedule: of the step size: ``constant``, or ``cosine``: it falls from epoch to epoch along
+            half a cosine, to nothing after ``epochs`` of them (Loshchilov & Hutter 2017,
+            https://arxiv.org/abs/1608.03983, without restarts).
         clip_norm: bound on the norm of the whole gradient; none if null.
         clip_value: bound on each number of the gradient (of an embedding: before the occurrences
             of a token in a batch are added up); none if null.  Keras clips by one of the two, so
@@ -273,12 +277,19 @@ class TrainingOptions(Options):
     epochs: int = Field(10, ge=1, le=10000)
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: float = Field(1e-3, gt=0.0, le=10.0)
+    schedule: Literal["constant", "cosine"] = "constant"
     clip_norm: float | None = Field(1.0, gt=0.0)
     clip_value: float | None = Field(None, gt=0.0)
     early_stopping: EarlyStopping | None = EarlyStopping()
     length_buckets: int = Field(8, ge=1, le=64)
     seed: int = Field(0, ge=0, le=2**31 - 1)
     record_gradients: RecordGradients | None = None
+
+    def rate(self, epoch: int) -> float:
+        """The step size of an epoch, the first one being 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1.0 + math.cos(math.pi * epoch / self.epochs)) / 2.0
 
     @model_validator(mode="after")
     def _clips_one_way(self) -> "TrainingOptions":

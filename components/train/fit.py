@@ -51,6 +51,12 @@ def fit(
     if checkpoints.load_trained():
         return checkpoints.history
     train, validation = data.batches(training, training.seed + checkpoints.epochs)
+    # A constant rate is the optimiser's own; a search may have set another one there.
+    schedule = (
+        [keras.callbacks.LearningRateScheduler(training.rate)]
+        if training.schedule != "constant"
+        else []
+    )
     finite = StopAtNonFinite(network, training, folder)
     recording = training.record_gradients
     recorders = (
@@ -69,6 +75,7 @@ def fit(
                 keras.callbacks.TensorBoard(log_folder, write_graph=False),
                 *([] if stopping is None else [stopping]),
                 *recorders,
+                *schedule,
                 *checkpoints.callbacks(),
                 *callbacks,
             ],
