@@ -1,10 +1,13 @@
 """Patients on a ward as records of several kinds: a note, hourly readings, an age, a ward.
 
-How ill a patient is has four parts, and each feature tells of one: what the note reports, whether
-the readings get better or worse (their order counts, not their mean), the age, and the ward.  The
-``severity`` is in which quarter their sum lies; ``findings`` are a set, each from one feature.
+How ill a patient is has four parts, and each feature tells of one: what the note reports, the
+course of the readings, the age, and the ward.  The ``severity`` is in which quarter their sum lies;
+``findings`` are a set, each from one feature.  Of a course the order counts: worse, better and
+worse again differs from better, worse and better again in nothing that a summary holds (ends,
+extremes, deviation, slope; the mean by less than patients differ anyway).
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ REPORTS = {
 }
 FILLERS = ("seen by the nurse", "family informed", "blood taken", "room changed", "drip checked")
 WARDS = {"day clinic": -0.6, "medicine": 0.0, "surgery": 0.2, "intensive care": 0.8}
-SLOPES = {"better": -1.0, "steady": 0.0, "worse": 1.0}
+COURSES = {"recovering": -1.0, "steady": 0.0, "relapsing": 1.0}
 UNKNOWN_AGE = 0.1
 NOISE = 0.25
 
@@ -37,15 +40,15 @@ def patients(rows: int, length: int, seed: int) -> Iterator[dict[str, Any]]:
         dice = Dice(f"patients:{seed}:{row}")
         told = dice.pick(list(REPORTS))
         reports = [dice.pick(REPORTS[told]), dice.pick(FILLERS), dice.pick(FILLERS)]
-        course = dice.pick(list(SLOPES))
+        course = dice.pick(list(COURSES))
         hours = max(2, length // 2 + dice.below(length - length // 2 + 1))
-        readings = _readings(dice, hours, SLOPES[course])
+        readings = _readings(dice, hours, COURSES[course])
         age, ward = round(dice.between(18.0, 95.0)), dice.pick(list(WARDS))
-        ill = told + SLOPES[course] + (age - 56.0) / 40.0 + WARDS[ward] + dice.normal(0.0, NOISE)
+        ill = told + COURSES[course] + (age - 56.0) / 40.0 + WARDS[ward] + dice.normal(0.0, NOISE)
         found = {
             "fever": sum(reading[1] for reading in readings) / hours > 37.8,
             "pain": any("pain" in report for report in reports),
-            "deteriorating": course == "worse",
+            "relapsing": course == "relapsing",
             "frail": age >= 75,
         }
         yield {
@@ -59,13 +62,13 @@ def patients(rows: int, length: int, seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _readings(dice: Dice, hours: int, slope: float) -> list[list[float]]:
-    """Their mean is the same whichever way they go."""
+def _readings(dice: Dice, hours: int, course: float) -> list[list[float]]:
+    """Three half waves around the patient's own level, or their mirror image."""
     heart, heat = dice.normal(85.0, 10.0), dice.normal(37.5, 0.6)
     oxygen = dice.normal(94.0, 2.0)
     found = []
     for hour in range(hours):
-        way = slope * (2.0 * hour / (hours - 1) - 1.0)
+        way = course * math.sin(3.0 * math.pi * hour / (hours - 1))
         found.append(
             [
                 round(heart + 12.0 * way + dice.normal(0.0, 5.0), 1),

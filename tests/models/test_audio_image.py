@@ -100,6 +100,15 @@ def test_a_spectrogram_is_that_of_the_definition(analyzers) -> None:
     assert edges[int(np.argmax(found[0]))] <= mel <= edges[int(np.argmax(found[0])) + 2]
 
 
+def test_a_centred_spectrogram_has_no_level_of_its_own(analyzers) -> None:
+    files = (TONE, wav(400))
+    plain = frames(sound(frame=20, hop=10), analyzers, *files)
+    centred = frames(sound(frame=20, hop=10, centred=True, max_length=5), analyzers, *files)
+    for whole, found in zip(plain, centred, strict=True):
+        # The mean is that of the whole file, whatever is kept of it.
+        np.testing.assert_allclose(found, (whole - tf.reduce_mean(whole, 0))[:5], atol=1e-5)
+
+
 def test_a_resampled_tone_stays_the_tone(analyzers) -> None:
     options = sound(resample=True, frame=32, hop=16)
     (same,), (other,) = (frames(options, analyzers, file) for file in (TONE, wav(1600, 16_000)))

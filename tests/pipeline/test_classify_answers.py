@@ -37,7 +37,7 @@ FINDINGS = (
     PATIENTS.replace(
         SEVERITY,
         "answer: multi, label: findings, class_weights: balanced, "
-        "labels: [fever, pain, deteriorating, frail]",
+        "labels: [fever, pain, relapsing, frail]",
     )
     .replace("quadratic_weighted_kappa: 0.7", "micro_f1: 0.75, macro_f1: 0.75")
     .replace("name: patients", "name: findings")

@@ -25,6 +25,9 @@ class Options(StepOptions):
         mels: bands of the mel scale, each a channel of the spectrogram.
         lowest: frequency at which they begin, in hertz.
         highest: frequency at which they end, in hertz; half the sample rate if null.
+        centred: takes from each band its mean over the file, which microphone and voice colour all
+            through (cepstral mean normalisation, Furui 1981,
+            https://doi.org/10.1109/TASSP.1981.1163530), before it is scaled.
         scale: of each band by itself over all frames of the train split: ``standard`` (mean 0,
             deviation 1), ``minmax`` (0 to 1) or ``none``.
         max_length: frames kept of a longer file; all of them if null.
@@ -42,6 +45,7 @@ class Options(StepOptions):
     mels: int = Field(40, ge=1, le=1_024)
     lowest: float = Field(20.0, ge=0.0)
     highest: float | None = Field(None, gt=0.0)
+    centred: bool = False
     scale: Literal["standard", "minmax", "none"] = "standard"
     max_length: int | None = Field(None, ge=1, le=1_000_000)
     keep: Literal["start", "end", "both"] = "start"

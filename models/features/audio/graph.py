@@ -58,7 +58,8 @@ def spectrogram(options: Options, samples: tf.Tensor) -> tf.Tensor:
     weights = tf.signal.linear_to_mel_weight_matrix(
         options.mels, size // 2 + 1, options.sample_rate, *options.band
     )
-    return tf.math.log(tf.matmul(spectrum, weights) + SILENCE)
+    found = tf.math.log(tf.matmul(spectrum, weights) + SILENCE)
+    return found - tf.reduce_mean(found, axis=0) if options.centred else found
 
 
 def preprocess(
