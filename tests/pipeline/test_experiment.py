@@ -156,7 +156,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown option of a feature": (
         changed("{kind: text}", "\n    kind: text\n    max_lenght: 9"),
         "8: features.review.max_lenght: unknown option; did you mean max_length? allowed: kind, "
-        "column, missing, per_step, lower, normalise, ",
+        "column, missing, per_step, encoder, lower, normalise, ",
     ),
     "unknown option inside an option": (
         MINIMAL + "training:\n  early_stopping: {patienc: 2}\n",
@@ -336,7 +336,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "metric of another task": (
         changed("kind: classify", "kind: tag", changed("text}", "tokens}"))
         + "release: {thresholds: {accuracy: 0.9}}\n",
-        "8: release.thresholds.accuracy: 'accuracy' came; allowed: token_accuracy, log_loss; did",
+        "8: release.thresholds.accuracy: 'accuracy' came; allowed: token_accuracy, log_loss, "
+        "sentence_accuracy; did",
     ),
     "cell of a module that is none": (
         MINIMAL + "network: {cell: no_package.cell}\n",
