@@ -155,9 +155,10 @@ def test_the_order_of_tokens_within_a_step_is_encoded_where_asked(analyzers, pla
             "kernel_size with kind: recurrent.*write kind: convolution",
         ),
         ({"encoder": {"kind": "recurrent"}}, "within a step .add per_step: true"),
+        ({"delimiter": ";"}, "texts a step each .add per_step: true"),
     ],
 )
-def test_encoders_that_do_nothing_are_refused(options: dict, message: str) -> None:
+def test_options_of_steps_that_do_nothing_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         options_class("features", "text")(kind="text", **options)
 
@@ -166,6 +167,9 @@ def test_encoders_that_do_nothing_are_refused(options: dict, message: str) -> No
     ("options", "came", "expected"),
     [
         (TEXT, ["a", ""], ["a", ""]),
+        (feature("text", delimiter=" "), "new  york now", ["new", "york", "now"]),
+        (feature("text", delimiter=";"), "new york;now", ["new york", "now"]),
+        (feature("text", delimiter=";"), ["a;b", "c"], ["a;b", "c"]),
         (FILLED, ["a", None, ""], ["a", "b b", "b b"]),
         (FILLED, [], ["b b"]),
         (FILLED, None, ["b b"]),

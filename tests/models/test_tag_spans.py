@@ -31,7 +31,7 @@ def answered_to(rows: list[list[str]], random: np.random.Generator) -> list[list
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows=ROWS)
 def test_spans_of_any_labels_are_those_of_seqeval(rows: list[list[str]]) -> None:
     for row in rows:
@@ -40,7 +40,7 @@ def test_spans_of_any_labels_are_those_of_seqeval(rows: list[list[str]]) -> None
 
 
 @pytest.mark.filterwarnings("ignore:.*ill-defined:UserWarning")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=ROWS, seed=st.integers(0, 1000))
 def test_metrics_are_those_of_seqeval(rows: list[list[str]], seed: int) -> None:
     answers = answered_to(rows, np.random.default_rng(seed))

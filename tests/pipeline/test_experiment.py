@@ -336,7 +336,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "metric of another task": (
         changed("kind: classify", "kind: tag", changed("text}", "tokens}"))
         + "release: {thresholds: {accuracy: 0.9}}\n",
-        "8: release.thresholds.accuracy: 'accuracy' came; allowed: token_accuracy, log_loss, ",
+        "8: release.thresholds.accuracy: 'accuracy' came; allowed: token_accuracy, log_loss, "
+        "sentence_accuracy; did",
     ),
     "cell of a module that is none": (
         MINIMAL + "network: {cell: no_package.cell}\n",

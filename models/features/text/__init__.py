@@ -1,7 +1,7 @@
 """Text: a string a row, cut to words, characters, bytes or subwords in the graph and embedded."""
 
 import re
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -30,8 +30,11 @@ class Options(RedactedOptions, SequenceStepOptions):
         strip_tags: replaces ``<...>`` markup by a blank first.
         vectors: pretrained vectors of the tokens, ``{file: ...}``; the embedding is learnt from
             nothing if null.
+        delimiter: with ``per_step``, what separates texts that come as one (csv): ``" "`` for any
+            blanks; a row is a list of them if null.
     """
 
+    read_by: ClassVar[tuple[str, ...]] = (*RedactedOptions.read_by, "delimiter")
     empty: ClassVar[RawValue | None] = ""
     embedded: ClassVar[bool] = True
 
@@ -45,6 +48,12 @@ class Options(RedactedOptions, SequenceStepOptions):
     strip_tags: bool = False
     vectors: VectorOptions | None = None
     missing: str | None = None
+    delimiter: str | None = Field(None, min_length=1)
+
+    def read_present(self, column: str, value: Any) -> RawValue:
+        if self.delimiter is not None and isinstance(value, str):
+            value = value.split(None if self.delimiter.isspace() else self.delimiter)
+        return super().read_present(column, value)
 
     def value_tokens(self, value: object) -> list[str]:
         """The tokens; differs from the graph in rare scripts only, whose marks it splits off.
@@ -72,6 +81,11 @@ class Options(RedactedOptions, SequenceStepOptions):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
+        if self.delimiter is not None and not self.per_step:
+            raise ValueError(
+                f"delimiter: {self.delimiter!r} is of texts a step each (add per_step: true, or "
+                "leave it out)"
+            )
         if (self.pattern is not None) != (self.tokens == "regex"):
             raise ValueError(
                 "pattern goes with tokens: regex, and tokens: regex with a pattern "
