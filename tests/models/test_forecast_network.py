@@ -101,7 +101,7 @@ def test_padding_never_changes_an_answer(case: tuple, plain_learnt: Callable) ->
     np.testing.assert_allclose(model(alone)[0], expected[2], rtol=2e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("scale", ["mean", "standard", "seasonal"])
+@pytest.mark.parametrize("scale", ["mean", "standard", "seasonal", "balanced"])
 def test_a_forecast_scales_with_its_window(scale: str, plain_learnt: Callable) -> None:
     model, _ = made(plain_learnt, {"scale": scale, "residual": "persistence", "season": 2})
     rows = batch([6, 6])
@@ -222,12 +222,13 @@ def test_moments_are_those_of_what_was_measured() -> None:
     context = context_of(np.concatenate([values, known], -1), np.array([4]), 1)
     found = {
         scale: [float(part[0, 0, 0]) for part in moments(context, scale, 2)]
-        for scale in ("none", "mean", "standard", "seasonal")
+        for scale in ("none", "mean", "standard", "seasonal", "balanced")
     }
     assert found["none"] == [0.0, 1.0] and found["mean"] == [0.0, 6.0]
     assert found["standard"] == pytest.approx([6.0, np.std([4.0, 8.0, 6.0])])
     # Of steps two apart, 4 and the missing one, 8 and 6, only the latter are known.
     assert found["seasonal"] == [6.0, 2.0]
+    assert found["balanced"][1] == pytest.approx((found["standard"][1] * 2.0) ** 0.5)
 
 
 def test_features_of_all_shapes_stand_beside(plain_learnt: Callable) -> None:

@@ -39,7 +39,7 @@ def bound(depth: int = 1, **stated: Any) -> Options:
         ({"head": "quantiles", "quantiles": [0.1, 0.9]}, "0.5 is missing"),
         ({"head": "gaussian", "loss": "mae"}, "gaussian has its own"),
         ({"head": "gaussian", "log": True, "scale": "standard"}, "not of head: gaussian"),
-        ({"log": True, "scale": "mean"}, "write scale: standard or seasonal"),
+        ({"log": True, "scale": "mean"}, "write scale: standard, seasonal or balanced"),
         ({"head": "negative_binomial", "residual": "persistence"}, "says counts themselves"),
         ({"head": "negative_binomial", "scale": "standard"}, "says counts themselves"),
         ({"residual": "seasonal"}, "needs season"),

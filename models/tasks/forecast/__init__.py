@@ -27,8 +27,8 @@ class Options(TaskOptions):
         known: sequence features over context and horizon, known in advance.
         scale: what a window's numbers are divided by, each channel by itself: the ``mean`` of
             their sizes; their ``standard`` deviation, the mean being taken away before; the mean
-            size of their ``seasonal`` differences, likewise; or ``none``.  ``mean`` if left out,
-            ``standard`` of logarithms.
+            size of their ``seasonal`` differences, likewise; ``balanced``, the geometric mean of these
+            two; or ``none``.  ``mean`` if left out, ``standard`` of logarithms.
         log: forecasts the logarithms of the numbers, which are above 0: errors count in proportion.
         residual: the network says what is to be added to this: ``none``, ``persistence`` (the last
             value goes on), ``seasonal`` (the last season over again).
@@ -64,7 +64,7 @@ class Options(TaskOptions):
     context: str = "context"
     channels: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(None, min_length=1)
     known: tuple[str, ...] = ()
-    scale: Literal["mean", "standard", "seasonal", "none"] | None = None
+    scale: Literal["mean", "standard", "seasonal", "balanced", "none"] | None = None
     log: bool = False
     residual: Literal["none", "persistence", "seasonal"] = "none"
     season: int = Field(1, ge=1, le=1_000_000)
@@ -245,10 +245,10 @@ class Options(TaskOptions):
             raise ValueError(f"loss is of head: point; {self.head} has its own (take it out)")
         if self.log and self.head not in ("point", "quantiles"):
             raise ValueError(f"log: true is of points and quantiles, not of head: {self.head}")
-        if self.log and self.scaling not in ("standard", "seasonal"):
+        if self.log and self.scaling not in ("standard", "seasonal", "balanced"):
             raise ValueError(
                 f"log: true with scale: {self.scale}: logarithms have no size to be divided by "
-                "(write scale: standard or seasonal)"
+                "(write scale: standard, seasonal or balanced)"
             )
         if self.head == "quantiles" and 0.5 not in self.levels:
             raise ValueError("quantiles: 0.5 is missing, the median, which is the forecast")

@@ -37,7 +37,8 @@ class ScaledWindow(_WithOptions):
         * ``location``, ``scale``: ``[batch, 1, channels]`` of what is forecast, original units.
         * ``continued``: ``[batch, horizon, channels]``, what the forecast is a residual of.
         * ``last``: ``[batch, channels]``, the last value.
-        * ``tail``: ``[batch, channels, linear]``, the last values, 0 before the first; not without
+        * ``tail``: ``[batch, channels, linear]``, the last values, 0 before the first, as changes
+          from a season before and the last season itself where there is one; not without
           ``linear``.
 
     Args:
@@ -81,6 +82,11 @@ class ScaledWindow(_WithOptions):
             place = lengths[:, None] + back
             values = last_measured(forecast, ops.maximum(place, 0))
             tail = ops.where((place >= 0)[..., None], values, 0.0)
+            if 1 < options.season < options.linear:
+                # The same map of them, but one that is found in far fewer steps: what repeats
+                # would make all inputs alike.
+                changes = tail[:, options.season :] - tail[:, : -options.season]
+                tail = ops.concatenate([changes, tail[:, -options.season :]], axis=1)
             found["tail"] = ops.transpose(tail, (0, 2, 1))
         return found
 

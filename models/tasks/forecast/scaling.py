@@ -105,12 +105,13 @@ def moments(context: Context, scale: str, season: int, log: bool = False):
         return zero, size
     size = one if log else size
     mean = ops.sum(values * weights, axis=1, keepdims=True) / count
+    flattest = FLATTEST * size
+    away = ops.square(values - mean) * weights
+    deviation = ops.maximum(ops.sqrt(ops.sum(away, axis=1, keepdims=True) / count), flattest)
     if scale == "standard":
-        away = ops.square(values - mean) * weights
-        spread = ops.sqrt(ops.sum(away, axis=1, keepdims=True) / count)
-    else:
-        spread = _seasonal_spread(context, season)
-    return mean, ops.maximum(spread, FLATTEST * size)
+        return mean, deviation
+    seasonal = ops.maximum(_seasonal_spread(context, season), flattest)
+    return mean, seasonal if scale == "seasonal" else ops.sqrt(deviation * seasonal)
 
 
 def _seasonal_spread(context: Context, season: int):
