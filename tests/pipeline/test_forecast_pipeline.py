@@ -34,7 +34,7 @@ features:
 task: {kind: forecast, horizon: 3, known: [open], scale: standard, residual: seasonal, season: 4,
   head: gaussian, seasonal_error: seasonal_error, naive2: naive2, steps: [2], metric: rmse}
 network: {cell: gru, units: 8, embedding_size: 4}
-training: {epochs: 25, learning_rate: 0.02, early_stopping: null}
+training: {epochs: 12, learning_rate: 0.03, early_stopping: null}
 """
 
 
