@@ -135,10 +135,21 @@ def _steps(rows: Rows) -> int:
 
 
 def windows(task: Options, split: Split, steps: int) -> Windows:
-    """The windows of a split, scaled as the network scales them."""
+    """The windows of a split, scaled as the network scales them, whatever it makes of them."""
     contexts = split.columns[task.context]
     depth = contexts[0].shape[-1]
-    layer = ScaledWindow(task.model_copy(update={"linear": steps}).to_json(), depth)
+    # Only what the layer reads: of other options, some allow no linear map.
+    scaled = Options(
+        kind="forecast",
+        horizon=task.horizon,
+        channels=task.channels,
+        scale=task.scaling,
+        log=task.log,
+        residual=task.residual,
+        season=task.season,
+        linear=steps,
+    )
+    layer = ScaledWindow(scaled.to_json(), depth)
     parts: list[list[np.ndarray]] = []
     for start in range(0, len(contexts), 1000):
         some = contexts[start : start + 1000]

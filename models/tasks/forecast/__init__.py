@@ -35,6 +35,8 @@ class Options(TaskOptions):
         season: its length in steps; 1 for none.
         linear: so many of the last steps also go to the forecast by a linear map, the same of all
             channels (Lai et al. 2018, section 3.6, https://arxiv.org/abs/1703.07015); none if null.
+            Of a ``season`` shorter than that, as their changes from a season before, 0 where there
+            was nothing yet, and the last season itself.
         decoding: ``direct`` says all steps at once; ``autoregressive`` has a cell step over the
             horizon that reads its own last forecast.
         head: ``point``, ``quantiles``, or the parameters of a ``gaussian``, ``student_t`` or
