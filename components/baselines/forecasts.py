@@ -56,7 +56,8 @@ def naive(method: str) -> Callable[[Rows], np.ndarray]:
         assert isinstance(task, Options)
         found = []
         for context in rows.test.columns[task.context]:
-            context = _filled(context[:, list(task.channels)])
+            # As in the network, 0 goes on where nothing was known yet.
+            context = np.nan_to_num(forecasts.carried_forward(context[:, list(task.channels)]))
             if method == "drift":
                 found.append(forecasts.drift(context, task.horizon))
             elif method == "seasonal naive" and len(context) >= task.season:
@@ -66,13 +67,6 @@ def naive(method: str) -> Callable[[Rows], np.ndarray]:
         return np.stack(found)
 
     return forecast
-
-
-def _filled(context: np.ndarray) -> np.ndarray:
-    """``[time, channels]`` with the last number before it in place of each NaN; 0 before any."""
-    known = ~np.isnan(context)
-    place = np.maximum.accumulate(np.where(known, np.arange(len(context))[:, None], 0), axis=0)
-    return np.nan_to_num(np.take_along_axis(context, place, axis=0))
 
 
 def ridge(rows: Rows) -> np.ndarray:
