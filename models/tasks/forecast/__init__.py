@@ -51,7 +51,8 @@ class Options(TaskOptions):
             before the horizon, a number or one a channel; MASE divides by it.
         naive2: column with the forecast of the M4 competition's Naive2, in the label's form; OWA
             divides by its errors.
-        metric: the one that the release compares.
+        metric: the one that the release compares; not ``coverage``, which is best at what the
+            levels say.
     """
 
     read_by: ClassVar[tuple[str, ...]] = (
@@ -280,5 +281,11 @@ class Options(TaskOptions):
             raise ValueError(
                 f"metric: {self.metric!r} is none of {', '.join(self.metric_names)} (mase needs "
                 "seasonal_error:, owa naive2: too, a single step steps:)"
+            )
+        if self.metric in {metric_at("coverage", step) for step in (None, *self.steps)}:
+            raise ValueError(
+                f"metric: {self.metric!r} is best at {self.levels[-1] - self.levels[0]:g}, the "
+                "share between the outermost levels, and neither higher nor lower (compare by "
+                "weighted_quantile_loss)"
             )
         return self
