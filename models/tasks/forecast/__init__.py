@@ -132,6 +132,12 @@ class Options(TaskOptions):
         return base + tuple(metric_at(name, step) for step in self.steps for name in base)
 
     @property
+    def terms(self) -> dict[str, Any]:
+        numbers = {"horizon": self.horizon, "channels": list(self.channels or ())}
+        read = {"log": self.log, "context": self.context, "known": list(self.known)}
+        return numbers | {"levels": list(self.levels)} | read
+
+    @property
     def release_metric(self) -> str:
         return self.metric
 
