@@ -1,6 +1,6 @@
 """Runs the ready experiments and tabulates what they come to: ``python benchmarks/results.py``.
 
-Each experiment of ``experiments/results.yaml`` goes through the whole pipeline by ``rondo run``,
+Each experiment of ``benchmarks/results.yaml`` goes through the whole pipeline by ``rondo run``,
 once for each seed, in a process and a folder of its own.  Results go to a JSON file as each run
 ends, so Ctrl-C loses only the run that it stops; run again, those that the file holds are skipped.
 """
@@ -11,13 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from outcomes.cases import Case, chosen, read_cases
+from outcomes.cases import Case, check_metrics, chosen, read_cases
 from outcomes.records import Records
 from outcomes.runner import run
 from outcomes.table import COLUMNS, lines_of, write_between_marks
 from rich.console import Console
 
-FOLDER = Path(__file__).parents[1] / "experiments"
+HERE = Path(__file__).parent
+FOLDER = HERE.parent / "experiments"
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
@@ -30,7 +31,7 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="holds the data sets, each in the folder that experiments/results.yaml names",
+        help="holds the data sets, each in the folder that benchmarks/results.yaml names",
     )
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="may be given again"
@@ -40,9 +41,9 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         type=Path,
-        default=FOLDER / "results.json",
+        default=HERE / "results.json",
         metavar="FILE",
-        help="(experiments/results.json)",
+        help="(benchmarks/results.json)",
     )
     parser.add_argument(
         "--readme",
@@ -69,8 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"{time.strftime('%H:%M:%S')}  {text}", markup=False, soft_wrap=True)
 
     try:
-        everything = read_cases(FOLDER / "results.yaml")
+        everything = read_cases(HERE / "results.yaml")
         cases = chosen(everything, wanted.only)
+        for case in cases:
+            check_metrics(case, FOLDER)
         records = Records(wanted.output)
     except ValueError as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)

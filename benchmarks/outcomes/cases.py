@@ -1,10 +1,12 @@
-"""The experiments that results are told of, and what is asked of each: experiments/results.yaml."""
+"""The experiments that results are told of, and what is asked of each: benchmarks/results.yaml."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+
+from pipeline.experiment import load
 
 
 class Case(BaseModel):
@@ -20,6 +22,7 @@ class Case(BaseModel):
             where none is asked null.  The bar is a lower bound where higher is better.
         minutes: that a run may take; none is asked if null.
         beside: the published or otherwise known figure, with its source.
+        compare: whether ``rondo compare`` is run too, for the best of its baselines.
         refused: whether the release is expected to be refused.
     """
 
@@ -33,6 +36,7 @@ class Case(BaseModel):
     metrics: dict[str, float | None]
     minutes: float | None = None
     beside: str = ""
+    compare: bool = False
     refused: bool = False
 
     @model_validator(mode="after")
@@ -57,6 +61,25 @@ def read_cases(file: Path) -> list[Case]:
         place, *path = first["loc"]
         where = ".".join(map(str, [list(content)[int(place)], *path]))
         raise ValueError(f"{file}: {where}: {first['msg']}") from error
+
+
+def check_metrics(case: Case, folder: Path) -> None:
+    """Looks whether the task of a case has the metrics that are to be shown.
+
+    Args:
+        case: of an experiment in ``folder``.
+        folder: of the experiment files.
+
+    Raises:
+        ValueError: it has not; the message names those it has.
+    """
+    task = load(str(folder / f"{case.file}.yaml"), case.set).task
+    unknown = sorted(set(case.metrics) - set(task.metric_names))
+    if unknown:
+        raise ValueError(
+            f"{case.name}: task {task.kind} has no metric {unknown[0]!r}; it has: "
+            + ", ".join(task.metric_names)
+        )
 
 
 def chosen(cases: list[Case], names: list[str]) -> list[Case]:

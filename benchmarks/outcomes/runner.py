@@ -15,6 +15,7 @@ import yaml
 
 from outcomes.cases import Case
 from outcomes.records import here
+from pipeline.experiment import Experiment
 
 REPORT_SECONDS = 60.0
 BLESSED, REFUSED = 0, 3
@@ -44,33 +45,35 @@ def run(
     file = own / f"{case.file}.yaml"
     shutil.copy(folder / file.name, file)
     given.append(f"data.path={_data_path(case, data, folder, log)}")
-    command = [sys.executable, "-c", RONDO, "run", str(file), "--home", str(own)]
+    command = ["run", str(file), "--home", str(own)]
     for value in given:
         command += ["--set", value]
     before, started = _processor_seconds(), time.monotonic()
-    with open(log, "w", encoding="utf-8") as written:
-        process = subprocess.Popen(
-            command, stdout=written, stderr=subprocess.STDOUT, cwd=folder.parent
-        )
-        try:
-            status = _wait(process, case, log, say)
-        except KeyboardInterrupt:
-            process.wait()
-            raise
-    seconds = time.monotonic() - started
+    status = _rondo(command, case, folder, log, say)
+    seconds, processor_seconds = time.monotonic() - started, _processor_seconds() - before
     found = sorted(own.glob("*/history/*/run.json"))
     if status not in (BLESSED, REFUSED) or not found:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
         say(f"{case.name}, seed {seed}: ended with {status}, see {log}:\n" + "\n".join(tail))
         return None
     record = json.loads(found[-1].read_text(encoding="utf-8"))
+    task = Experiment.model_validate(record["options"]).task
+    compared: dict[str, Any] = {}
+    if case.compare:
+        command = ["compare", record["experiment"], "--home", str(own)]
+        if _rondo(command, case, folder, own.with_suffix(".compare.log"), say) == BLESSED:
+            table = json.loads((found[-1].parent / "compare.json").read_text(encoding="utf-8"))
+            # The network itself stands last.
+            compared = {row["model"]: row["metrics"] for row in table["rows"][:-1]}
     return {
         "name": case.name,
         "seed": seed,
         "blessed": record["verdict"]["blessed"],
         "metrics": record["verdict"]["metrics"],
+        "higher_is_better": {name: task.higher_is_better[name] for name in case.metrics},
+        "compared": compared,
         "minutes": round(seconds / 60, 2),
-        "processor_minutes": round((_processor_seconds() - before) / 60, 2),
+        "processor_minutes": round(processor_seconds / 60, 2),
         "memory_mib": record["memory"],
         "parameters": record["parameters"],
         "epochs": record["epochs"],
@@ -94,6 +97,24 @@ def _data_path(case: Case, data: Path, folder: Path, log: Path) -> Path:
                 cwd=folder.parent,
             )
     return path
+
+
+def _rondo(
+    command: list[str], case: Case, folder: Path, log: Path, say: Callable[[str], None]
+) -> int:
+    """Runs a command of Rondo's with its output in a file; gives the exit status."""
+    with open(log, "w", encoding="utf-8") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RONDO, *command],
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            cwd=folder.parent,
+        )
+        try:
+            return _wait(process, case, log, say)
+        except KeyboardInterrupt:
+            process.wait()
+            raise
 
 
 def _wait(

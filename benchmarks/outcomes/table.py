@@ -13,6 +13,7 @@ COLUMNS = (
     "test (95 % interval)",
     "asked",
     "trivial baseline",
+    "best of `rondo compare`",
     "published or known",
     "released",
     "minutes",
@@ -29,7 +30,7 @@ def lines_of(
     Of several seeds it shows the mean, and the lowest and the highest in place of the interval.
 
     Args:
-        cases: of experiments/results.yaml.
+        cases: of benchmarks/results.yaml.
         rows: of the JSON file.
         name: of one case, if only that is wanted.
     """
@@ -44,6 +45,7 @@ def lines_of(
                 _figure(mine, metric),
                 _asked(mine, metric, bar),
                 _number(_mean(mine, f"{metric}_baseline")),
+                _best_baseline(mine, metric),
             )
             last = (case.beside, _released(mine, case), _minutes(mine, case), _memory(mine))
             lines.append((*first, *figures, *(last if place == 0 else ("", "", "", ""))))
@@ -85,11 +87,19 @@ def _figure(rows: list[dict[str, Any]], metric: str) -> str:
 def _asked(rows: list[dict[str, Any]], metric: str, bar: float | None) -> str:
     if bar is None:
         return ""
-    # The gain says which way a metric points: that of a model over its baseline.
-    metrics = rows[0]["metrics"]
-    above = (metrics[metric] - metrics[f"{metric}_baseline"]) * metrics[f"{metric}_gain"] >= 0
+    above = rows[0]["higher_is_better"][metric]
     met = _mean(rows, metric) >= bar if above else _mean(rows, metric) <= bar
     return f"{'>=' if above else '<='} {bar:g}: {'met' if met else '**missed**'}"
+
+
+def _best_baseline(rows: list[dict[str, Any]], metric: str) -> str:
+    """Of the last seed that was compared."""
+    compared = next((row["compared"] for row in reversed(rows) if row["compared"]), {})
+    known = {model: metrics[metric] for model, metrics in compared.items() if metric in metrics}
+    if not known:
+        return ""
+    best = (max if rows[0]["higher_is_better"][metric] else min)(known, key=known.__getitem__)
+    return f"{_number(known[best])} ({best})"
 
 
 def _released(rows: list[dict[str, Any]], case: Case) -> str:

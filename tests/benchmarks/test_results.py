@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from outcomes.cases import Case, chosen, read_cases
+from outcomes.cases import Case, check_metrics, chosen, read_cases
 from outcomes.records import Records
 from outcomes.table import END, START, lines_of, write_between_marks
 
@@ -31,11 +30,14 @@ def row(name: str, seed: int, blessed: bool = True, **figures: tuple[float, floa
     for metric, (value, baseline, gain) in figures.items():
         metrics |= {metric: value, f"{metric}_low": value - 0.1, f"{metric}_high": value + 0.1}
         metrics |= {f"{metric}_baseline": baseline, f"{metric}_gain": gain}
+    above = {metric: metric == "span_f1" for metric in figures}
     return {
         "name": name,
         "seed": seed,
         "blessed": blessed,
         "metrics": metrics,
+        "higher_is_better": above,
+        "compared": {},
         "minutes": 4.0 + 8 * seed,
         "processor_minutes": 7.25,
         "memory_mib": 2048.0,
@@ -49,7 +51,7 @@ def test_a_run_is_held_against_its_bars_whichever_way_they_point() -> None:
     first, second = lines_of(CASES, [GOOD])
     assert first == (
         *("[tags](tags.yaml)", "span_f1", "0.8500 (0.7500 to 0.9500)", ">= 0.8: met", "0.2000"),
-        *("", "yes", "4.0 (7.2 of processor time), <= 10: met", "2.0 GB"),
+        *("", "", "yes", "4.0 (7.2 of processor time), <= 10: met", "2.0 GB"),
     )
     assert second[1:5] == ("log_loss", "0.6000 (0.5000 to 0.7000)", "<= 0.5: **missed**", "1.0000")
 
@@ -59,13 +61,23 @@ def test_of_several_seeds_the_mean_and_the_range_are_shown_and_the_slowest_count
     first, second = lines_of(CASES, [GOOD, other])
     assert first[2:4] == ("0.7500 (of 2 seeds 0.6500 to 0.8500)", ">= 0.8: **missed**")
     assert second[3] == "<= 0.5: met"
-    assert first[7] == "12.0 (7.2 of processor time), <= 10: **missed**"
+    assert first[8] == "12.0 (7.2 of processor time), <= 10: **missed**"
 
 
 def test_a_refusal_that_is_expected_says_so() -> None:
     (line,) = lines_of(CASES, [row("rates", 0, blessed=False, rse=(0.03, 0.02, -0.01))])
     assert line[0] == "[rates](exchange.yaml)"
-    assert line[5:7] == ("0.02", "no, as expected")
+    assert line[5:8] == ("", "0.02", "no, as expected")
+
+
+def test_the_best_baseline_stands_beside_whichever_way_the_metric_points() -> None:
+    compared = {
+        "majority": {"span_f1": 0.1, "log_loss": 0.5},
+        "each step": {"span_f1": 0.7, "log_loss": 0.9},
+        "unread": {},
+    }
+    first, second = lines_of(CASES, [GOOD | {"compared": compared}])
+    assert (first[5], second[5]) == ("0.7000 (each step)", "0.5000 (majority)")
 
 
 def test_rows_are_kept_whole_and_replaced(tmp_path: Path) -> None:
@@ -108,11 +120,9 @@ def test_cases_are_checked_and_found_by_name(tmp_path: Path) -> None:
 
 
 def test_the_cases_that_ship_name_experiments_and_metrics_that_there_are() -> None:
-    from models.options import options_class
-
-    cases = read_cases(EXPERIMENTS / "results.yaml")
+    cases = read_cases(EXPERIMENTS.parent / "benchmarks" / "results.yaml")
     assert len(cases) >= 9
     for case in cases:
-        content = yaml.safe_load((EXPERIMENTS / f"{case.file}.yaml").read_text())
-        task = options_class("tasks", content["task"]["kind"]).model_validate(content["task"])
-        assert set(case.metrics) <= set(task.metric_names), case.name
+        check_metrics(case, EXPERIMENTS)
+    with pytest.raises(ValueError, match=r"^imdb: task classify has no metric 'f2'; it has: acc"):
+        check_metrics(Case(name="imdb", file="imdb", data="x", metrics={"f2": None}), EXPERIMENTS)
