@@ -228,6 +228,7 @@ def write(
         "task": task.kind,
         "labels": list(labels),
         "judged": sorted(judged),
+        "terms": task.terms,
         "defaults": defaults,
         **about,
     }

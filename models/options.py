@@ -194,6 +194,13 @@ class TaskOptions(SliceOptions):
         """The first of ``aligned``; None for one answer a row."""
         return self.aligned[0] if self.aligned else None
 
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What else of its options (as JSON has it) the form or the meaning of requests and answers
+        depends on: two models are compared on the same rows only where it is the same.
+        """
+        return {}
+
     def direction(self, monitored: str) -> Literal["min", "max"]:
         """Whether the ``loss`` or a metric shown while training gets better up or down."""
         return "max" if self.higher_is_better.get(monitored, False) else "min"

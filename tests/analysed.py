@@ -18,7 +18,7 @@ from components.ingest.serialise import Serialiser
 from components.spec import TRANSFORM_KEY, IngestConfig, SchemaConfig, TransformConfig
 from components.transform import preprocessing_fn
 from components.validate.schema import schema_of
-from models.options import FeatureOptions
+from models.options import FeatureOptions, TaskOptions
 from models.tasks.classify import Options as Classify
 
 TASK = Classify(kind="classify", label="answer")
@@ -41,21 +41,31 @@ class Analysed(NamedTuple):
     transformed: dict[str, Any]
 
 
-def analysed(features: Mapping[str, FeatureOptions], rows: Sequence[Mapping[str, Any]]) -> Analysed:
-    """Reads, analyses and transforms rows as ingest and Transform do."""
+def analysed(
+    features: Mapping[str, FeatureOptions],
+    rows: Sequence[Mapping[str, Any]],
+    task: TaskOptions = TASK,
+) -> Analysed:
+    """Reads, analyses and transforms rows as ingest and Transform do.
+
+    Args:
+        features: options by name.
+        rows: fields by name; the label of ``TASK`` is added.
+        task: what the rows are judged by.
+    """
     config = IngestConfig(
-        data=DataOptions(path="rows", format="jsonl"), features=dict(features), task=TASK, code=""
+        data=DataOptions(path="rows", format="jsonl"), features=dict(features), task=task, code=""
     )
     serialise, examples = Serialiser(config), []
     for index, row in enumerate(rows):
         values = {name: options.read(row, name) for name, options in features.items()}
-        label = f"answer {index % 2}"
-        example = Example("train", label, values, None, None, None, b"")
+        targets = task.read({TASK.label: f"answer {index % 2}", **row})
+        example = Example("train", targets, values, {}, None, None, None, b"")
         examples.append(serialise(example, f"row:{index}"))
-    raw = {name: options.raw for name, options in features.items()} | {TASK.label: TASK.raw}
+    raw = {name: options.raw for name, options in features.items()} | task.targets
     schema = schema_of(SchemaConfig(raw=raw, grouped=False, code=""))
     source = tfxio.TFExampleBeamRecord(physical_format="inmem", schema=schema)
-    transform = TransformConfig(features=dict(features), task=TASK, code="").to_json()
+    transform = TransformConfig(features=dict(features), task=task, code="").to_json()
     folder = tempfile.mkdtemp()
     with (
         beam.Pipeline(RUNNER) as pipeline,

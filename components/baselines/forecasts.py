@@ -58,7 +58,8 @@ def naive(method: str) -> Callable[[Rows], np.ndarray]:
         assert isinstance(task, Options)
         found = []
         for context in rows.test.columns[task.context]:
-            context = _filled(context[:, list(task.channels)])
+            # As in the network, 0 goes on where nothing was known yet.
+            context = np.nan_to_num(forecasts.carried_forward(context[:, list(task.channels)]))
             if method == "drift":
                 found.append(forecasts.drift(context, task.horizon))
             elif method == "seasonal naive" and len(context) >= task.season:
@@ -68,13 +69,6 @@ def naive(method: str) -> Callable[[Rows], np.ndarray]:
         return np.stack(found)
 
     return forecast
-
-
-def _filled(context: np.ndarray) -> np.ndarray:
-    """``[time, channels]`` with the last number before it in place of each NaN; 0 before any."""
-    known = ~np.isnan(context)
-    place = np.maximum.accumulate(np.where(known, np.arange(len(context))[:, None], 0), axis=0)
-    return np.nan_to_num(np.take_along_axis(context, place, axis=0))
 
 
 def ridge(rows: Rows) -> np.ndarray:
@@ -137,10 +131,21 @@ def _steps(rows: Rows) -> int:
 
 
 def windows(task: Options, split: Split, steps: int) -> Windows:
-    """The windows of a split, scaled as the network scales them."""
+    """The windows of a split, scaled as the network scales them, whatever it makes of them."""
     contexts = split.columns[task.context]
     depth = contexts[0].shape[-1]
-    layer = ScaledWindow(task.model_copy(update={"linear": steps}).to_json(), depth)
+    # Only what the layer reads: of other options, some allow no linear map.
+    scaled = Options(
+        kind="forecast",
+        horizon=task.horizon,
+        channels=task.channels,
+        scale=task.scaling,
+        log=task.log,
+        residual=task.residual,
+        season=task.season,
+        linear=steps,
+    )
+    layer = ScaledWindow(scaled.to_json(), depth)
     parts: list[list[np.ndarray]] = []
     for start in range(0, len(contexts), 1000):
         some = contexts[start : start + 1000]

@@ -1,8 +1,8 @@
 """The release gate: TFMA's thresholds from the experiment, and why a model was refused.
 
 The Evaluator is TFX's own; ours leaves out a last blessed model that cannot be compared (other
-features, other labels) with a message, where TFX's would crash, and writes ``release.json`` with
-every rule, what it asked and what came.
+features, labels, steps ahead) with a message, where TFX's would crash, and writes ``release.json``
+with every rule, what it asked and what came.
 """
 
 import json
@@ -23,7 +23,7 @@ from models.export import ABOUT, read_about
 
 RELEASE = "release.json"
 CANDIDATE, BLESSED = "candidate", "last_blessed"
-COMPARED = ("features", "task", "labels", "judged")
+COMPARED = ("features", "task", "labels", "judged", "terms")
 
 SMALLEST_GAIN = 1e-9
 """TFMA passes a value that equals its bound, and a gain of nothing must not pass."""
@@ -103,9 +103,12 @@ def incomparable(candidate: dict[str, Any], blessed: dict[str, Any]) -> str | No
         ours, theirs = candidate.get(field), blessed.get(field)
         if field == "labels" and ours is not None and theirs is not None:
             ours, theirs = sorted(ours), sorted(theirs)
-        # Models of before did not tell what they are judged by, which their task says as well.
+        # Models of before did not tell what they are judged by, which their task says as well, and
+        # there were no terms.
         if field == "judged" and theirs is None:
             continue
+        if field == "terms":
+            ours, theirs = ours or {}, theirs or {}
         if ours != theirs:
             return f"its {field} are other ones ({_short(theirs)}; now {_short(ours)})"
     return None

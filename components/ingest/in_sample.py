@@ -89,21 +89,13 @@ class _Channel:
     def naive2(self, end: int, horizon: int) -> list[float | None]:
         import numpy as np
 
-        values = _filled(np.array(self._values[:end]))
+        from models.baselines.forecasts import carried_forward
+
+        values = carried_forward(np.array(self._values[:end]))
+        values = values[~np.isnan(values)]
         if not len(values):
             return [None] * horizon
         return [float(value) for value in naive2(values, horizon, self._season)]
-
-
-def _filled(values: Any) -> Any:
-    """Numbers ``[time]`` with the last known one in place of each NaN; nothing before the first."""
-    import numpy as np
-
-    known = ~np.isnan(values)
-    if known.all():
-        return values
-    place = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
-    return values[place[place >= 0]]
 
 
 def naive2(values: Any, horizon: int, season: int) -> Any:

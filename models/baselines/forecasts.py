@@ -12,6 +12,16 @@ changes nothing.  Forecasts are ``[..., horizon, channels]``, float64.
 import numpy as np
 
 
+def carried_forward(values: np.ndarray) -> np.ndarray:
+    """Values ``[time, ...]`` with the last known one before it in place of each NaN.
+
+    What comes before the first known one stays NaN.
+    """
+    steps = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
+    place = np.maximum.accumulate(np.where(np.isnan(values), 0, steps), axis=0)
+    return np.take_along_axis(values, place, axis=0)
+
+
 def persistence(context: np.ndarray, horizon: int, lengths: np.ndarray | None = None) -> np.ndarray:
     """The last step goes on (the naive method): ``y_(T+h) = y_T``.
 

@@ -67,6 +67,25 @@ def test_those_that_learn_find_what_goes_on_in_scaled_windows(
 
 
 @pytest.mark.parametrize(
+    "stated",
+    [
+        {"decoding": "autoregressive", "head": "student_t"},
+        {"head": "negative_binomial"},
+        {"head": "quantiles", "quantiles": [0.5], "steps": [3], "metric": "mae_3"},
+        {"season": 2, "residual": "seasonal"},
+    ],
+)
+def test_those_that_learn_read_the_last_steps_whatever_the_network_reads(
+    stated: dict[str, Any],
+) -> None:
+    series = np.array([[2.0, 4, 6, 8, 10, 0, 0, 0], [1, 1, 4, 1, 1, 0, 0, 0]])[..., None]
+    rows = Given(task(**stated), series, [5, 3])
+    found = forecasts.windows(rows.task, rows.test, 5)
+    expected = [[2, 4, 6, 8, 10], [0, 0, 4, 1, 1]] / found.scale
+    np.testing.assert_allclose(found.tail, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
     "learner", [forecasts.ridge, pytest.param(forecasts.trees, marks=pytest.mark.slow)]
 )
 def test_channels_stay_apart_and_unknown_truth_is_not_learnt_from(learner: Callable) -> None:

@@ -22,6 +22,7 @@ from components.evaluate.metric import (
 from components.spec import GROUP_FEATURE, ID_FEATURE, EvaluateConfig, ReleaseOptions
 from models.tasks.classify import Options as Classify
 from models.tasks.classify import graph as classify
+from models.tasks.forecast import Options as Forecast
 
 LABELS = np.array([b"yes", b"no"], object)
 BASELINE = np.array([0.4, 0.6])
@@ -317,6 +318,35 @@ def test_a_model_that_answers_otherwise_is_not_compared() -> None:
     reason = gate.incomparable(sets, ABOUT | {"judged": ["label", "scores"]})
     assert reason is not None and reason.startswith("its judged are other ones (")
     assert gate.incomparable(sets, dict(ABOUT)) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"horizon": 4},
+        {"channels": (0, 2)},
+        {"quantiles": (0.05, 0.5, 0.95)},
+        {"log": False},
+        {"known": ("price",)},
+        {"context": "sold"},
+    ],
+)
+def test_a_forecast_of_other_steps_channels_or_levels_is_not_compared(
+    changed: dict[str, Any],
+) -> None:
+    stated = {"kind": "forecast", "horizon": 3, "channels": (0, 1), "head": "quantiles"}
+    stated |= {"log": True, "scale": "standard"}
+
+    def about(**options: Any) -> dict[str, Any]:
+        # The labels of all of them are none, and what they are judged by is called the same.
+        terms = Forecast.model_validate(stated | options).terms
+        return ABOUT | {"labels": [], "terms": json.loads(json.dumps(terms))}
+
+    reason = gate.incomparable(about(), about(**changed))
+    assert reason is not None and reason.startswith("its terms are other ones (")
+    assert gate.incomparable(about(), about(season=2, residual="seasonal")) is None
+    assert gate.incomparable(about(), ABOUT | {"labels": []}) is not None
+    assert gate.incomparable(ABOUT | {"terms": {}}, dict(ABOUT)) is None
 
 
 def test_a_model_that_says_nothing_of_itself_is_not_compared() -> None:

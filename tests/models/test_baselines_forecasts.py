@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.baselines.forecasts import drift, persistence, seasonal_naive
+from models.baselines.forecasts import carried_forward, drift, persistence, seasonal_naive
 
 
 def by_formula(y: np.ndarray, horizon: int, season: int) -> dict[str, list[np.ndarray]]:
@@ -64,3 +64,12 @@ def test_a_line_drifts_on_and_a_wave_repeats_in_a_single_row() -> None:
 def test_what_cannot_be_forecast_is_refused(call, message) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_last_known_value_goes_on() -> None:
+    missing = np.nan
+    values = np.array([missing, 3.0, missing, missing, 5.0])
+    np.testing.assert_array_equal(carried_forward(values), [missing, 3, 3, 3, 5])
+    both = np.stack([values, values[::-1]], axis=1)
+    np.testing.assert_array_equal(carried_forward(both)[:, 1], [5, 5, 5, 3, 3])
+    assert carried_forward(values[:0]).shape == (0,)

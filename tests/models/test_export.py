@@ -294,6 +294,7 @@ def test_what_a_person_must_know_stands_beside_the_graph(exported: Path) -> None
         "task": "classify",
         "labels": LABELS,
         "judged": ["label", "labels", "score", "scores"],
+        "terms": {},
         "name": "reviews",
         "defaults": {},
     }

@@ -97,6 +97,25 @@ def test_what_is_known_has_to_reach_over_the_horizon() -> None:
         graph.served_outputs(task, scores, [], asked(np.zeros((1, 3, 1)), [3], ahead=1))
 
 
+def test_what_has_no_logarithm_is_refused() -> None:
+    task, _ = bound(2, log=True, channels=[0])
+    scores = tf.ones((2, HORIZON, 1, 2))
+    values = np.full((2, 3, 2), 5.0)
+    values[0, 2] = -1.0  # Behind a row's length, where a client sends what it likes.
+    batch = asked(values, [2, 3])
+    assert np.isfinite(graph.served_outputs(task, scores, [], batch)["forecast"]).all()
+    for number in (0.0, -2.0):
+        wrong = values.copy()
+        wrong[1, 1, 1] = number
+        with pytest.raises(tf.errors.InvalidArgumentError, match="context: holds a number that is"):
+            graph.served_outputs(task, scores, [], asked(wrong, [2, 3]))
+        # A number that is missing is 0, and says so.
+        known = (wrong > 0.0).astype(float)
+        read = tf.constant(np.concatenate([wrong, known], axis=-1), tf.float32)
+        missing = batch._replace(inputs={**batch.inputs, "context": read})
+        graph.served_outputs(task, scores, [], missing)
+
+
 @pytest.mark.slow
 def test_a_network_learns_what_a_season_does_not_tell(plain_learnt: Callable) -> None:
     """Waves whose size grows: seasonal naive is always one growth behind."""

@@ -126,6 +126,29 @@ def test_a_window_without_a_seasonal_error_has_no_mase() -> None:
     assert nothing["mae"] == 1.0
 
 
+def test_a_window_without_naive2_does_not_count_in_owa(drawn: dict[str, np.ndarray]) -> None:
+    options = task(seasonal_error="s", naive2="n", steps=[1])
+    naive = drawn["n"].copy()
+    naive[3] = np.nan  # Nothing was known before.
+    naive[4, 2:] = np.nan
+    targets = {"target": drawn["y"], "s": drawn["s"], "n": naive}
+    found = judged(options, targets, {"forecast": drawn["f"]})
+    kept = {name: np.delete(value, [3, 4], axis=0) for name, value in drawn.items()}
+    assert found["owa"] == pytest.approx(by_formula(kept, slice(None))["owa"])
+    assert found["mase"] == pytest.approx(by_formula(drawn, slice(None))["mase"])
+    kept = {name: np.delete(value, 3, axis=0) for name, value in drawn.items()}
+    assert found["owa_1"] == pytest.approx(by_formula(kept, slice(0, 1))["owa"])
+    nothing = targets | {"n": np.full_like(naive, np.nan)}
+    assert np.isnan(judged(options, nothing, {"forecast": drawn["f"]})["owa"])
+
+
+@pytest.mark.parametrize("value", [0.1, -1234.5678, 0.0])
+def test_the_truth_of_a_constant_has_no_spread_to_be_in_units_of(value: float) -> None:
+    y = np.full((9, HORIZON), value)
+    found = judged(task(1), {"target": y}, {"forecast": y + 0.5})
+    assert np.isnan(found["rse"]) and found["mae"] == pytest.approx(0.5)
+
+
 def test_zero_forecast_as_zero_is_no_error_and_a_constant_forecast_tells_nothing() -> None:
     options = task(1)
     zero = np.zeros((3, HORIZON))

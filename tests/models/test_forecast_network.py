@@ -15,6 +15,7 @@ from models.features.series import Options as Series
 from models.spec import NetworkOptions
 from models.tasks.forecast import Options
 from models.tasks.forecast.heads import head_of
+from models.tasks.forecast.layers import ScaledWindow
 from models.tasks.forecast.network import build
 from models.tasks.forecast.scaling import context_of, continued, moments
 
@@ -150,6 +151,25 @@ def test_without_a_network_the_residual_is_what_goes_on(plain_learnt: Callable) 
         np.testing.assert_allclose(model(rows).numpy()[..., 0], expected, rtol=1e-5)
 
 
+def test_a_linear_map_reads_changes_from_a_season_before() -> None:
+    given = {"kind": "forecast", "horizon": 1, "channels": [0], "scale": "none", "linear": 6}
+    layer = ScaledWindow(Options(**given, season=2).to_json(), 1)
+    values = np.array([[1, 2, 4, 8, 16, 32, 64], [10, 20, 40, 9, 9, 9, 9]], np.float32)[..., None]
+    found = layer(values, np.array([7, 3]))
+    assert found["tail"][:, 0].numpy().tolist() == [[2, 4, 8, 16, 32, 64], [0, 0, 0, 10, 20, 40]]
+    # What came before the first step is not known, and no change from 0.
+    assert found["changes"][:, 0].numpy().tolist() == [
+        [6, 12, 24, 48, 32, 64],
+        [0, 0, 0, 30, 20, 40],
+    ]
+    known = np.ones_like(values)
+    known[1, 0] = 0.0
+    masked = layer(np.concatenate([values * known, known], axis=-1), np.array([7, 3]))
+    assert masked["changes"][1, 0].numpy().tolist() == [0, 0, 0, 0, 20, 40]
+    plain = ScaledWindow(Options(**given).to_json(), 1)(values, np.array([7, 3]))
+    np.testing.assert_array_equal(plain["changes"], found["tail"])
+
+
 def test_what_is_known_ahead_changes_its_own_step(plain_learnt: Callable) -> None:
     for decoding, changed in (("direct", [2]), ("autoregressive", [2, 3])):
         model, _ = made(plain_learnt, {"known": ["price"], "decoding": decoding})
@@ -245,4 +265,6 @@ def test_features_of_all_shapes_stand_beside(plain_learnt: Callable) -> None:
     model, _ = made(plain_learnt, {}, network={"pooling": ("mean", "last"), "dropout": 0.1})
     names = {layer.name for layer in model.layers}
     assert {"_window", "_vector", "forecast.answers"} <= names
+    # Both poolings of context and price, the shop's embedding, the area.
+    assert model.get_layer("_vector").output.shape == (None, 2 * 5 + 2 * 5 + 3 + 1)
     assert model.output_shape == (None, HORIZON, 1, 2)

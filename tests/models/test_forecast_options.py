@@ -47,6 +47,11 @@ def bound(depth: int = 1, **stated: Any) -> Options:
         ({"naive2": "naive2"}, "needs seasonal_error"),
         ({"steps": [1, 3]}, "each once, from 1 to horizon: 2"),
         ({"metric": "mase"}, "is none of mae, rmse"),
+        ({"head": "quantiles", "metric": "coverage"}, "'coverage' is best at 0.8, the share"),
+        (
+            {"head": "gaussian", "quantiles": [0.05, 0.95], "steps": [2], "metric": "coverage_2"},
+            "'coverage_2' is best at 0.9",
+        ),
         ({"horizon": 0}, "greater than or equal to 1"),
         ({"seasons": 24}, "Extra inputs"),
     ],

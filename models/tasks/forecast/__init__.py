@@ -35,6 +35,8 @@ class Options(TaskOptions):
         season: its length in steps; 1 for none.
         linear: so many of the last steps also go to the forecast by a linear map, the same of all
             channels (Lai et al. 2018, section 3.6, https://arxiv.org/abs/1703.07015); none if null.
+            Of a ``season`` shorter than that, as their changes from a season before, 0 where there
+            was nothing yet, and the last season itself.
         decoding: ``direct`` says all steps at once; ``autoregressive`` has a cell step over the
             horizon that reads its own last forecast.
         head: ``point``, ``quantiles``, or the parameters of a ``gaussian``, ``student_t`` or
@@ -49,7 +51,8 @@ class Options(TaskOptions):
             before the horizon, a number or one a channel; MASE divides by it.
         naive2: column with the forecast of the M4 competition's Naive2, in the label's form; OWA
             divides by its errors.
-        metric: the one that the release compares.
+        metric: the one that the release compares; not ``coverage``, which is best at what the
+            levels say.
     """
 
     read_by: ClassVar[tuple[str, ...]] = (
@@ -127,6 +130,12 @@ class Options(TaskOptions):
             bool(self.levels), self.seasonal_error is not None, self.naive2 is not None
         )
         return base + tuple(metric_at(name, step) for step in self.steps for name in base)
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        numbers = {"horizon": self.horizon, "channels": list(self.channels or ())}
+        read = {"log": self.log, "context": self.context, "known": list(self.known)}
+        return numbers | {"levels": list(self.levels)} | read
 
     @property
     def release_metric(self) -> str:
@@ -278,5 +287,11 @@ class Options(TaskOptions):
             raise ValueError(
                 f"metric: {self.metric!r} is none of {', '.join(self.metric_names)} (mase needs "
                 "seasonal_error:, owa naive2: too, a single step steps:)"
+            )
+        if self.metric in {metric_at("coverage", step) for step in (None, *self.steps)}:
+            raise ValueError(
+                f"metric: {self.metric!r} is best at {self.levels[-1] - self.levels[0]:g}, the "
+                "share between the outermost levels, and neither higher nor lower (compare by "
+                "weighted_quantile_loss)"
             )
         return self

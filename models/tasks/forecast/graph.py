@@ -20,7 +20,7 @@ from models.tasks.forecast.heads import head_of
 from models.tasks.forecast.losses import ForecastLoss, MeanAbsoluteError
 from models.tasks.forecast.metrics import example_statistics, statistics, summarise
 from models.tasks.forecast.network import build, head
-from models.tasks.forecast.scaling import context_of, continued
+from models.tasks.forecast.scaling import Context, context_of, continued
 
 __all__ = [
     "baseline",
@@ -76,15 +76,16 @@ def baseline_scores(
     """The last season of each context over again, which is the last value if ``season`` is 1, as
     the network would have answered: ``[batch, horizon, channels, width]``.
     """
-    context = asked.raw[options.context]
-    found = context_of(
-        asked.inputs[options.context],
-        asked.inputs[length_name(options.context, 1)],
-        context.shape[-1],
-        options.channels,
-    )
+    found = _context(options, asked, options.channels)
     forecast = continued(found, options.horizon, int(baseline["season"]))
     return head_of(options).certain(forecast)
+
+
+def _context(options: Options, asked: Asked, channels: tuple[int, ...] | None = None) -> Context:
+    """What the network reads of the context; all channels if None."""
+    name = options.context
+    lengths = asked.inputs[length_name(name, 1)]
+    return context_of(asked.inputs[name], lengths, asked.raw[name].shape[-1], channels)
 
 
 def served_outputs(
@@ -105,7 +106,8 @@ def served_outputs(
 
     Raises:
         tf.errors.InvalidArgumentError: (when run) what is known in advance does not reach over the
-            context and the horizon.
+            context and the horizon; the context of ``log: true`` holds a number that is not above
+            0.
     """
     steps = asked.inputs[length_name(options.context, 1)] + options.horizon
     checks = []
@@ -113,6 +115,11 @@ def served_outputs(
         length = length_name(name, 1)
         said = f"{length}: is not the steps of {options.context} and the horizon, {options.horizon}"
         checks.append(tf.debugging.assert_equal(asked.inputs[length], steps, said))
+    if options.log:
+        context = _context(options, asked)
+        numbers = tf.where(context.measured, context.values, 1.0)
+        said = f"{options.context}: holds a number that is not above 0, as log: true reads them"
+        checks.append(tf.debugging.assert_positive(numbers, said))
     with tf.control_dependencies([check for check in checks if check is not None]):
         return _answers(options, scores)
 

@@ -37,9 +37,11 @@ class ScaledWindow(_WithOptions):
         * ``location``, ``scale``: ``[batch, 1, channels]`` of what is forecast, original units.
         * ``continued``: ``[batch, horizon, channels]``, what the forecast is a residual of.
         * ``last``: ``[batch, channels]``, the last value.
-        * ``tail``: ``[batch, channels, linear]``, the last values, 0 before the first, as changes
-          from a season before and the last season itself where there is one; not without
+        * ``tail``: ``[batch, channels, linear]``, the last values, 0 before the first; not without
           ``linear``.
+        * ``changes``: likewise, what the network's linear map reads: of a ``season`` shorter than
+          ``linear``, how the last values differ from those a season before, 0 where there was
+          nothing measured yet, and the last season itself; elsewhere the ``tail``.
 
     Args:
         options: the task's, as JSON.
@@ -82,12 +84,18 @@ class ScaledWindow(_WithOptions):
             place = lengths[:, None] + back
             values = last_measured(forecast, ops.maximum(place, 0))
             tail = ops.where((place >= 0)[..., None], values, 0.0)
-            if 1 < options.season < options.linear:
+            changes, season = tail, options.season
+            if 1 < season < options.linear:
                 # The same map of them, but one that is found in far fewer steps: what repeats
                 # would make all inputs alike.
-                changes = tail[:, options.season :] - tail[:, : -options.season]
-                tail = ops.concatenate([changes, tail[:, -options.season :]], axis=1)
+                changes = tail[:, season:] - tail[:, :-season]
+                time = ops.arange(ops.shape(steps)[1], dtype="int32")[None, :, None]
+                first = ops.min(ops.where(forecast.measured, time, ops.shape(steps)[1]), axis=1)
+                begun = place[:, :-season, None] >= first[:, None]
+                changes = ops.where(begun, changes, 0.0)
+                changes = ops.concatenate([changes, tail[:, -season:]], axis=1)
             found["tail"] = ops.transpose(tail, (0, 2, 1))
+            found["changes"] = ops.transpose(changes, (0, 2, 1))
         return found
 
     def compute_output_spec(self, values, lengths):
@@ -103,7 +111,9 @@ class ScaledWindow(_WithOptions):
             "continued": spec(self.options.horizon, width),
             "last": spec(width),
         }
-        return found | ({"tail": spec(width, self.options.linear)} if self.options.linear else {})
+        if self.options.linear:
+            found |= dict.fromkeys(("tail", "changes"), spec(width, self.options.linear))
+        return found
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "depth": self.depth}

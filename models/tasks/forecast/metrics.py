@@ -7,7 +7,8 @@ With ``y`` true, ``f`` forecast, and every mean over the values that are known:
   then over them, as the M4 competition has it (Makridakis et al. 2020,
   https://doi.org/10.1016/j.ijforecast.2019.04.014); ``s`` is the seasonal error of all that came
   before.  0 forecast as 0 is no error; a window without ``s``, or with 0, has no MASE.
-* OWA, likewise: half of sMAPE and half of MASE, each in proportion to that of Naive2.
+* OWA, likewise: half of sMAPE and half of MASE, each in proportion to that of Naive2, over the
+  windows and channels that have a forecast of Naive2 of all that is known.
 * RSE ``sqrt(sum (y - f)^2 / sum (y - mean y)^2)`` over all channels, and CORR, the correlation of
   ``y`` and ``f`` of each channel, then over the channels that vary (Lai et al. 2018, section 4.2,
   https://arxiv.org/abs/1703.07015).
@@ -26,6 +27,8 @@ from models.tasks.forecast import Options
 from models.tasks.forecast.names import metric_at
 
 PLAIN = ("known", "absolute", "squared", "true", "true_squared", "size", "windows", "smape")
+LEAST = 1e-12
+"""Share of a sum of squares that is more than the rounding that a constant leaves of it."""
 PER_CHANNEL = ("known", "true", "true_squared", "forecast", "forecast_squared", "product")
 
 
@@ -42,7 +45,7 @@ def _of_block(options: Options) -> list[str]:
     if options.seasonal_error is not None:
         names += ["scaled_windows", "mase"]
     if options.naive2 is not None:
-        names += ["naive2_smape", "naive2_mase"]
+        names += ["beside_naive2_smape", "beside_naive2_mase", "naive2_smape", "naive2_mase"]
     if options.levels:
         names += ["pinball", "covered"]
     return names + [f"{name}[{place}]" for name in PER_CHANNEL for place in range(options.width)]
@@ -114,9 +117,10 @@ def _block(
         scaled = windows & np.isfinite(error) & (error > 0)
         found += [scaled.sum(axis=1), _mase(absolute, known, error, scaled)]
         if naive is not None:
-            n = np.where(known, naive, 0.0)
-            found.append(_smape(y, n, known).sum(axis=1))
-            found.append(_mase(np.abs(y - n), known, error, scaled))
+            beside = windows & (np.isfinite(naive) | ~known).all(axis=1)
+            for said in (f, np.where(known & beside[:, None], naive, 0.0)):
+                found.append(np.where(beside, _smape(y, said, known), 0.0).sum(axis=1))
+                found.append(_mase(np.abs(y - said), known, error, scaled & beside))
     if quantiles is not None:
         levels = np.array(options.levels)
         away = y[..., None] - quantiles
@@ -167,12 +171,13 @@ def summarise(options: Options, sums: np.ndarray) -> dict[str, np.ndarray]:
 
 def _metrics(options: Options, part: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     known = np.where(part["known"] > 0, part["known"], np.nan)
-    varies = part["true_squared"] - part["true"] ** 2 / known
+    away = part["true_squared"] - part["true"] ** 2 / known
+    varies = away > LEAST * part["true_squared"]
     found = {
         "mae": part["absolute"] / known,
         "rmse": np.sqrt(part["squared"] / known),
         "smape": part["smape"] / np.where(part["windows"] > 0, part["windows"], np.nan),
-        "rse": np.sqrt(part["squared"] / np.where(varies > 0, varies, np.nan)),
+        "rse": np.sqrt(part["squared"] / np.where(varies, away, np.nan)),
         "corr": _correlation(options, part),
     }
     if options.seasonal_error is not None:
@@ -180,7 +185,8 @@ def _metrics(options: Options, part: Mapping[str, np.ndarray]) -> dict[str, np.n
         found["mase"] = part["mase"] / scaled
     if options.naive2 is not None:
         found["owa"] = 0.5 * sum(
-            part[name] / np.where(part[f"naive2_{name}"] > 0, part[f"naive2_{name}"], np.nan)
+            part[f"beside_naive2_{name}"]
+            / np.where(part[f"naive2_{name}"] > 0, part[f"naive2_{name}"], np.nan)
             for name in ("smape", "mase")
         )
     if options.levels:
@@ -198,9 +204,8 @@ def _correlation(options: Options, part: Mapping[str, np.ndarray]) -> np.ndarray
         count = np.where(count > 0, count, np.nan)
         together = yf - y * f / count
         of_truth, of_forecast = yy - y**2 / count, ff - f**2 / count
-        # What is left of sums of squares of a constant is rounding.
-        varies = of_truth > 1e-12 * yy
-        moves = of_forecast > 1e-12 * ff
+        varies = of_truth > LEAST * yy
+        moves = of_forecast > LEAST * ff
         product = np.sqrt(np.where(varies & moves, of_truth * of_forecast, 1.0))
         found.append(np.where(varies, np.where(moves, together / product, 0.0), np.nan))
     channels = np.stack(found)

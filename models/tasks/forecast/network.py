@@ -106,7 +106,7 @@ def _direct(
         # [batch, channels, linear] to each step's first number, which is what is forecast.
         of_tail = keras.layers.Dense(
             task.horizon, kernel_initializer="zeros", dtype="float32", name="forecast.linear"
-        )(window["tail"])
+        )(window["changes"])
         of_tail = keras.layers.Permute((2, 1), name="forecast.linear_by_step")(of_tail)
         parts.append(ZerosBehind(size, name="forecast.linear_first")(of_tail))
     return keras.layers.Add(name="forecast.sum")(parts) if len(parts) > 1 else parts[0]
