@@ -165,6 +165,7 @@ def test_each_phrase_has_its_score() -> None:
         {"slots": {"a b": None}},
         {"slots": {"food_score": None}},
         {"slots": {"a": {"called": "food"}, "food": None}},
+        {"slots": {"a": {"called": "?"}}},
         {"ignored": "food"},
         {"none": "dontcare"},
         {"slots": {"food": {"value": ["thai"]}}},

@@ -144,6 +144,8 @@ class Options(TaskOptions):
         for name in names:
             if names.count(name) > 1 or name in self.ignored:
                 raise ValueError(f"{name!r} is called a slot twice, or is in ignored: too")
+            if not any(map(str.isalnum, name)):
+                raise ValueError(f"called: {name!r} has no word by which a slot can be known")
         return self
 
     @property

@@ -2,8 +2,8 @@
 
 Words are hashes, int32, 0 where there is none.  All weights that look at a value are shared by all
 values of its slot, so that one never met in training is found as well as the others (delexicalised
-features: Henderson et al. 2014, https://doi.org/10.1109/SLT.2014.7078595; a rule of update with
-learnt weights: Mrksic et al. 2018, https://aclanthology.org/P18-2018/).
+features: Mrksic et al. 2015, https://arxiv.org/abs/1506.07190; an update that is learnt: Mrksic and
+Vulic 2018, https://aclanthology.org/P18-2018/).
 """
 
 from typing import Any
