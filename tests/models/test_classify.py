@@ -219,12 +219,22 @@ def test_weights_of_labels_that_do_not_exist_are_refused(plain_learnt: Callable)
             {"labels": LABELS, "class_weights": {"goood": 2.0}},
             "'goood' is no label; did you mean good",
         ),
+        ({"labels": [True, False]}, "put them in quotes"),
         ({"answer": "many"}, "'single', 'multi' or 'ordinal'"),
     ],
 )
 def test_options_that_do_not_go_together_say_so(options: dict, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         Options(kind="classify", label="sentiment", **options)
+
+
+def test_names_that_are_numbers_need_no_quotes() -> None:
+    named = {"labels": [1, 2], "class_weights": {1: 3.0}}
+    task = Options(kind="classify", label="digit", **named)
+    assert task.labels == ["1", "2"] and task.class_weights == {"1": 3.0}
+    assert task.read({"digit": 2}) == {"digit": "2"}
+    again = Options.model_validate_json(task.to_json())
+    assert again == task
 
 
 def test_a_label_that_is_not_among_those_stated_is_a_bad_row() -> None:

@@ -7,7 +7,7 @@ notes sound next.  One label at each step is the task ``tag``.
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from models.options import FeatureOptions, LabelCount, TaskOptions, checked_label, did_you_mean
 from models.raw import TEXT, Raw, RawError, RawValue, column_value, read_text, shown
@@ -30,7 +30,12 @@ DIRECTIONS = {
 MOST_JUDGED = 500
 """Labels that are judged each by itself, at most: each has three sums of its own."""
 
-Weight = Annotated[float, Field(gt=0.0)]
+Weights = Annotated[
+    Annotated[Literal["none", "balanced"], Tag("name")]
+    | Annotated[dict[str, Annotated[float, Field(gt=0.0)]], Tag("by_label")],
+    Discriminator(lambda weights: "by_label" if isinstance(weights, dict) else "name"),
+]
+"""Discriminated, so that a mistake is told once."""
 
 
 class Options(TaskOptions):
@@ -66,13 +71,21 @@ class Options(TaskOptions):
     delimiter: str = Field(",", min_length=1)
     aligned_with: tuple[str, ...] = ()
     threshold: float = Field(0.5, gt=0.0, lt=1.0)
-    class_weights: Literal["none", "balanced"] | dict[str, Weight] = "none"
+    class_weights: Weights = "none"
     calibrate: bool = True
 
     @field_validator("aligned_with", mode="before")
     @classmethod
     def _one_or_several(cls, names: object) -> object:
         return (names,) if isinstance(names, str) else names
+
+    @field_validator("labels", "class_weights", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, named: object) -> object:
+        """As in the data: ``1`` is a name."""
+        if isinstance(named, dict):
+            return {_name(label): weight for label, weight in named.items()}
+        return [_name(label) for label in named] if isinstance(named, list) else named
 
     @field_validator("labels")
     @classmethod
@@ -255,6 +268,15 @@ class Options(TaskOptions):
         ]
         problem = self.weights_problem(self.labels or labels["train"])
         return ([*errors, f"task.{problem}"] if problem else errors), warnings
+
+
+def _name(label: Any) -> Any:
+    if isinstance(label, bool):
+        raise ValueError(
+            f"{label} came, where a label's name is read; YAML reads yes, no, on and off so: put "
+            'them in quotes ("yes")'
+        )
+    return str(label) if isinstance(label, int) else label
 
 
 def _listed(names: Iterable[str], most: int = 20) -> str:
