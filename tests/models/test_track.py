@@ -136,6 +136,14 @@ def test_beliefs_are_what_going_turn_by_turn_gives() -> None:
         np.testing.assert_allclose(whole[:, turn], believed, rtol=0, atol=1e-6)
 
 
+def test_a_dialog_takes_no_more_room_than_its_turns() -> None:
+    turns, values = 200, 3
+    layer = tf.function(Believed(none=1))
+    graph = layer.get_concrete_function(tf.TensorSpec([1, turns, 1 + values])).graph
+    tensors = [tensor for operation in graph.get_operations() for tensor in operation.outputs]
+    assert max(tensor.shape.num_elements() or 0 for tensor in tensors) == turns * (1 + values)
+
+
 def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
     plain_analyzers: Callable, plain_learnt: Callable
 ) -> None:
