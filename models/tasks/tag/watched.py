@@ -10,11 +10,10 @@ import keras
 from keras import ops
 
 from models.layers.crf import log_likelihood, unpacked
+from models.tasks.names import PADDING
 from models.tasks.tag import Options
 from models.tasks.tag.decoding import decided, permitted
 from models.tasks.tag.spans import edges, marks_of
-
-PADDING, UNKNOWN = -1, -2
 
 
 def lengths_of(labels: Any) -> Any:
