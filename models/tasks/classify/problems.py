@@ -82,4 +82,11 @@ def problems_of_sets(column: str, labels: Counts) -> tuple[list[str], list[str]]
                 f"the {split} split has labels that the train split lacks ({times} times): "
                 f"{named}; {means}"
             )
+    for split, means in (("validate", "they are not validated"), ("test", "they are not judged")):
+        lacking = sorted(set(labels["train"]) - set(labels[split]))
+        if lacking:
+            warnings.append(
+                f"the {split} split lacks labels that the train split has: "
+                f"{listed(map(repr, lacking), NAMED)}; {means}"
+            )
     return errors, warnings
