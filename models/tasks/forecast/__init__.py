@@ -27,8 +27,8 @@ class Options(TaskOptions):
         known: sequence features over context and horizon, known in advance.
         scale: what a window's numbers are divided by, each channel by itself: the ``mean`` of
             their sizes; their ``standard`` deviation, the mean being taken away before; the mean
-            size of their ``seasonal`` differences, likewise; ``balanced``, the geometric mean of these
-            two; or ``none``.  ``mean`` if left out, ``standard`` of logarithms.
+            size of their ``seasonal`` differences, likewise; ``balanced``, the geometric mean of
+            these two; or ``none``.  ``mean`` if left out, ``standard`` of logarithms.
         log: forecasts the logarithms of the numbers, which are above 0: errors count in proportion.
         residual: the network says what is to be added to this: ``none``, ``persistence`` (the last
             value goes on), ``seasonal`` (the last season over again).
