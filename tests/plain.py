@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from models.features.analyzers import with_further
+from models.features.analyzers import ranked
 
 
 class PlainAnalyzers(tf.Module):
@@ -31,10 +31,9 @@ class PlainAnalyzers(tf.Module):
         top_k: int | None,
         further: Sequence[str] = (),
     ) -> tf.Tensor | tf.RaggedTensor:
-        ranks = self.tables[name].lookup(tokens)
         if further:
-            learnt = self.tables[name].lookup(tf.constant(further))
-            ranks = with_further(tokens, ranks, further, learnt, self.sizes[name])
+            return ranked(tokens, self.tables[name].lookup, self.sizes[name], further)
+        ranks = self.tables[name].lookup(tokens)
         return ranks if top_k is None else tf.where(ranks < top_k, ranks, -tf.ones_like(ranks))
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:

@@ -4,8 +4,8 @@ In the pipeline these are TensorFlow Transform's analyzers over the whole train 
 plain ones over a small batch.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -25,11 +25,11 @@ class Analyzers(Protocol):
             tokens: string, any shape, dense or ragged.
             name: under which the vocabulary is kept.
             top_k: how many; all of them if None.
-            further: strings that are known without being learnt, each once; those that were not
-                learnt have the ranks behind, in this order, see ``with_further``.
+            further: strings known without the data, each once: those that were not learnt have the
+                ranks behind those that were, in their order.  They are not kept.
 
         Returns:
-            int64 in the shape of ``tokens``: the rank from 0, or -1 outside the vocabulary.
+            int64 in the shape of ``tokens``: the rank from 0, or -1 outside of both.
         """
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
@@ -75,33 +75,6 @@ class Analyzers(Protocol):
         """
 
 
-def with_further(
-    tokens: Tokens, ranks: Tokens, further: Sequence[str], learnt: tf.Tensor, size: tf.Tensor | int
-) -> Tokens:
-    """Ranks in a vocabulary that goes on with strings that it had not learnt.
-
-    Args:
-        tokens: string, ``[values]`` or ragged.
-        ranks: int64, likewise: of each token in what was learnt, or -1.
-        further: the strings, each once.
-        learnt: their own ranks, int64 ``[further]``, or -1.
-        size: how many entries were learnt.
-
-    Returns:
-        as ``ranks``, with those of ``further`` in place of -1.
-    """
-    if isinstance(tokens, tf.RaggedTensor):
-        flat = with_further(tokens.flat_values, ranks.flat_values, further, learnt, size)
-        return ranks.with_flat_values(flat)
-    is_new = tf.cast(learnt < 0, tf.int64)
-    behind = tf.cast(size, tf.int64) - 1 + tf.cumsum(is_new)
-    # Compared with each, as they are few: a table of constants would have to be tracked by whoever
-    # keeps the graph.
-    same = tokens[:, None] == tf.constant(list(further))
-    found = tf.reduce_max(tf.where(same, behind, tf.constant(-1, tf.int64)), axis=1)
-    return tf.where(ranks < 0, found, ranks)
-
-
 class Learnt(Protocol):
     """What the analyzers left behind, read when the network is built."""
 
@@ -116,3 +89,26 @@ class Learnt(Protocol):
 
         Asked for only where the feature ``name`` has ``vectors``.
         """
+
+
+def ranked(
+    tokens: Tokens, lookup: Callable[[tf.Tensor], tf.Tensor], size: Any, further: Sequence[str]
+) -> Tokens:
+    """Ranks in a vocabulary that was learnt, and behind it; see ``Analyzers.vocabulary``.
+
+    Args:
+        tokens: string, any shape, dense or ragged.
+        lookup: gives strings of any shape their ranks in the vocabulary, int64, or -1.
+        size: entries of the vocabulary, an int or an int64 scalar.
+        further: strings known without the data; one at least.
+    """
+    known = tf.constant(list(further), tf.string)
+    lacking = tf.cast(lookup(known) < 0, tf.int64)
+    behind = lacking * (size + tf.cumsum(lacking)) - 1
+
+    def place(tokens: tf.Tensor) -> tf.Tensor:
+        same = tf.equal(tokens[..., None], known)
+        stated = tf.reduce_max(tf.where(same, behind, tf.constant(-1, tf.int64)), axis=-1)
+        return tf.maximum(lookup(tokens), stated)
+
+    return tf.ragged.map_flat_values(place, tokens)

@@ -60,6 +60,7 @@ def test_names_that_are_numbers_need_no_quotes() -> None:
     assert task.read({"digit": 2}) == {"digit": "2"}
     again = Options.model_validate_json(task.to_json())
     assert again == task
+    assert Options(kind="classify", label="size", labels=[0.5, 1]).labels == ["0.5", "1"]
 
 
 def test_a_label_that_is_not_among_those_stated_is_a_bad_row() -> None:

@@ -121,6 +121,19 @@ def test_labels_without_rows_to_learn_from_are_warned_of_and_no_labels_are_an_er
             "they count as missed"
         ],
     )
+    many = dict.fromkeys("abcdefgh", 2)
+    found = TASK.label_problems(counts(train=many, validate=many, test={"a": 1, "b": 1}))
+    assert found == (
+        [],
+        [
+            "the test split lacks labels that the train split has: 'c', 'd', 'e', 'f', 'g' and 1 "
+            "more; they are not judged"
+        ],
+    )
+    _, warnings = TASK.label_problems(counts(train={"a": 2, "b": 2}, validate={"b": 1}, test=many))
+    assert warnings[-1] == (
+        "the validate split lacks labels that the train split has: 'a'; they are not validated"
+    )
     errors, _ = TASK.label_problems(counts(validate={"a": 1}))
     assert [error.split(": ")[1].partition(" has")[0] for error in errors] == [
         "no row of the train split",

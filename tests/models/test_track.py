@@ -137,6 +137,14 @@ def test_beliefs_are_what_going_turn_by_turn_gives() -> None:
         np.testing.assert_allclose(whole[:, turn], believed, rtol=0, atol=1e-6)
 
 
+def test_a_dialog_takes_no_more_room_than_its_turns() -> None:
+    turns, values = 200, 3
+    layer = tf.function(Believed(none=1))
+    graph = layer.get_concrete_function(tf.TensorSpec([1, turns, 1 + values])).graph
+    tensors = [tensor for operation in graph.get_operations() for tensor in operation.outputs]
+    assert max(tensor.shape.num_elements() or 0 for tensor in tensors) == turns * (1 + values)
+
+
 def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
     plain_analyzers: Callable, plain_learnt: Callable
 ) -> None:
@@ -147,7 +155,7 @@ def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
         "flag.hand_over": tf.ragged.constant([[0.0, 1.0], [1.0]], row_splits_dtype=tf.int64),
     }
     labels = graph.preprocess(TASK, raw, analyzers)["label"]
-    assert labels.to_list() == [[[0, 1, 0], [-1, 0, 1]], [[1, 0, 1]]]
+    assert labels.to_list() == [[[0, 1, 0], [-2, 0, 1]], [[1, 0, 1]]]
     padded = labels.to_tensor(-1).numpy()
     scores = np.full((2, 2, 9), 0.25, np.float32)
     scores[..., 8] = 0.9
@@ -166,26 +174,35 @@ def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
     )
 
 
-def test_a_value_that_is_only_stated_has_its_place_in_the_labels(
+def test_a_value_that_is_only_stated_has_its_place_among_the_labels(
     plain_analyzers: Callable, plain_learnt: Callable
 ) -> None:
-    analyzers = plain_analyzers(VOCABULARIES)
-    names = ["north american", "greek", "dontcare", "sushi"]
-    raw = {
-        "goal.food": tf.ragged.constant([names], row_splits_dtype=tf.int64),
-        "goal.area": tf.ragged.constant([["dontcare", "none", "north", "south"]], tf.string,
-                                        row_splits_dtype=tf.int64),
-        "flag.hand_over": tf.ragged.constant([[0.0] * 4], row_splits_dtype=tf.int64),
-    }  # fmt: skip
-    (labels,) = graph.preprocess(TASK, raw, analyzers)["label"].to_list()
-    learnt = plain_learnt(VOCABULARIES)
-    foods, areas = (values_of(TASK, slot, learnt) for slot in TASK.slots)
-    assert labels == [
-        [foods.index("north american"), areas.index("dontcare"), 0],
-        [foods.index("greek"), areas.index("none"), 0],
-        [foods.index("dontcare"), areas.index("north"), 0],
-        [-1, -1, 0],
+    names = ["dontcare", "greek", "sushi", "thai"]
+    goals = tf.ragged.constant([names[:3], names[3:]], row_splits_dtype=tf.int64)
+    yes = tf.ragged.map_flat_values(
+        tf.ones_like, tf.ragged.map_flat_values(tf.strings.length, goals)
+    )
+    raw = {"goal.food": goals, "goal.area": goals, "flag.hand_over": tf.cast(yes, tf.float32)}
+    labels = graph.preprocess(TASK, raw, plain_analyzers(VOCABULARIES))["label"]
+    food, area, _ = np.moveaxis(labels.flat_values.numpy(), -1, 0)
+    assert food.tolist() == [3, 4, -2, 1] and area.tolist() == [2, -2, -2, -2]
+    scored = graph.label_names(TASK, plain_learnt(VOCABULARIES))
+    assert [scored[place] for place in food if place >= 0] == [
+        f"food={name}" for name in names if name != "sushi"
     ]
+
+
+def test_a_turn_whose_values_are_all_unknown_is_no_padding_and_counts_as_wrong(
+    plain_learnt: Callable,
+) -> None:
+    task = TASK.model_copy(update={"hand_over": None})
+    (metric,) = graph.training_metrics(task, plain_learnt(VOCABULARIES))
+    labels = np.array([[[1, 0], [-2, -2], [-2, 0], [-1, -1]]])
+    scores = np.zeros((1, 4, 8), np.float32)
+    scores[..., 1] = scores[..., 5] = 1.0
+    metric.update_state(labels, scores)
+    assert float(metric.result()) == pytest.approx(1 / 3)
+    assert float(graph.loss(task, plain_learnt(VOCABULARIES), None)(labels, scores)) == 0.0
 
 
 @pytest.mark.slow
@@ -208,7 +225,7 @@ def test_transform_knows_the_values_that_are_only_stated() -> None:
     assert foods[2:] == ["dontcare", "greek"] and areas[2:] == ["dontcare"]
     assert labels == [
         [3, areas.index("none"), 1],
-        [2, -1, 1],
+        [2, -2, 1],
         [foods.index("thai"), 2, 1],
     ]
 
