@@ -3,7 +3,6 @@
 The graph that comes out is the one that training reads, that evaluation runs and that is served.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from components.spec import TRANSFORM_KEY, TransformConfig
 from components.subwords import NO_UNIT, LearnSubwords
 from components.truncation import lengths_asset
 from models.features import steps
-from models.features.analyzers import with_further
 from models.options import graph_module
 from models.raw import FLOAT32_MAX
 
@@ -24,15 +22,11 @@ from models.raw import FLOAT32_MAX
 class TftAnalyzers:
     """TensorFlow Transform's analyzers over the train split."""
 
-    def vocabulary(self, tokens, name: str, top_k: int | None, further: Sequence[str] = ()):
+    def vocabulary(self, tokens, name: str, top_k: int | None):
         """Learns a vocabulary and looks ``tokens`` up; see ``models.features.analyzers``."""
-        entries = tft.vocabulary(tokens, top_k=top_k, vocab_filename=name)
-        ranks = tft.apply_vocabulary(tokens, entries, default_value=-1)
-        if not further:
-            return ranks
-        learnt = tft.apply_vocabulary(tf.constant(list(further)), entries, default_value=-1)
-        size = tft.get_num_buckets_for_transformed_feature(ranks)
-        return with_further(tokens, ranks, further, learnt, size)
+        return tft.compute_and_apply_vocabulary(
+            tokens, default_value=-1, top_k=top_k, vocab_filename=name
+        )
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
         """Scales to mean 0 and deviation 1; see ``models.features.analyzers``."""

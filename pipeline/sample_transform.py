@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from components.embeddings.vectors import opened, read_head
 from models.features import steps
-from models.features.analyzers import with_further
 from models.features.sequences import raw_tensor
 from models.features.strings import first_token
 from models.features.subword_units import subword_units
@@ -57,18 +56,11 @@ class SampleLearnt:
         self._features = features
         self._entries: dict[str, list[str]] = {}
 
-    def vocabulary(
-        self, tokens: Any, name: str, top_k: int | None, further: Sequence[str] = ()
-    ) -> Any:
+    def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
         """Looks tokens up in a vocabulary of their own, the most frequent first."""
         flat = tokens.flat_values if isinstance(tokens, tf.RaggedTensor) else tokens
         ranked = [token for token, _ in Counter(tf.reshape(flat, [-1]).numpy()).most_common(top_k)]
-        ranks = self._looked_up(ranked, tokens, name)
-        if not further:
-            return ranks
-        known = {entry: place for place, entry in enumerate(self._entries[name])}
-        learnt = tf.constant([known.get(entry, -1) for entry in further], tf.int64)
-        return with_further(tokens, ranks, further, learnt, self.sizes[name])
+        return self._looked_up(ranked, tokens, name)
 
     def _looked_up(self, ranked: Sequence[bytes | str], tokens: Any, name: str) -> Any:
         self.sizes[name] = max(len(ranked), self.sizes.get(name, 0))

@@ -1,10 +1,6 @@
 """A plain stand-in for Transform's analyzers; it needs TensorFlow, which not every test has."""
 
-from collections.abc import Sequence
-
 import tensorflow as tf
-
-from models.features.analyzers import with_further
 
 
 class PlainAnalyzers(tf.Module):
@@ -25,16 +21,9 @@ class PlainAnalyzers(tf.Module):
         }
 
     def vocabulary(
-        self,
-        tokens: tf.Tensor | tf.RaggedTensor,
-        name: str,
-        top_k: int | None,
-        further: Sequence[str] = (),
+        self, tokens: tf.Tensor | tf.RaggedTensor, name: str, top_k: int | None
     ) -> tf.Tensor | tf.RaggedTensor:
         ranks = self.tables[name].lookup(tokens)
-        if further:
-            learnt = self.tables[name].lookup(tf.constant(further))
-            ranks = with_further(tokens, ranks, further, learnt, self.sizes[name])
         return ranks if top_k is None else tf.where(ranks < top_k, ranks, -tf.ones_like(ranks))
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:

@@ -4,7 +4,6 @@ In the pipeline these are TensorFlow Transform's analyzers over the whole train 
 plain ones over a small batch.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,17 +15,13 @@ Tokens = tf.Tensor | tf.RaggedTensor
 class Analyzers(Protocol):
     """Learns from the train split and applies what was learnt."""
 
-    def vocabulary(
-        self, tokens: Tokens, name: str, top_k: int | None, further: Sequence[str] = ()
-    ) -> Tokens:
+    def vocabulary(self, tokens: Tokens, name: str, top_k: int | None) -> Tokens:
         """Learns the ``top_k`` most frequent strings and looks them up.
 
         Args:
             tokens: string, any shape, dense or ragged.
             name: under which the vocabulary is kept.
             top_k: how many; all of them if None.
-            further: strings that are known without being learnt, each once; those that were not
-                learnt have the ranks behind, in this order, see ``with_further``.
 
         Returns:
             int64 in the shape of ``tokens``: the rank from 0, or -1 outside the vocabulary.
@@ -73,33 +68,6 @@ class Analyzers(Protocol):
             lengths: int64 ``[rows]``.
             name: the feature's.
         """
-
-
-def with_further(
-    tokens: Tokens, ranks: Tokens, further: Sequence[str], learnt: tf.Tensor, size: tf.Tensor | int
-) -> Tokens:
-    """Ranks in a vocabulary that goes on with strings that it had not learnt.
-
-    Args:
-        tokens: string, ``[values]`` or ragged.
-        ranks: int64, likewise: of each token in what was learnt, or -1.
-        further: the strings, each once.
-        learnt: their own ranks, int64 ``[further]``, or -1.
-        size: how many entries were learnt.
-
-    Returns:
-        as ``ranks``, with those of ``further`` in place of -1.
-    """
-    if isinstance(tokens, tf.RaggedTensor):
-        flat = with_further(tokens.flat_values, ranks.flat_values, further, learnt, size)
-        return ranks.with_flat_values(flat)
-    is_new = tf.cast(learnt < 0, tf.int64)
-    behind = tf.cast(size, tf.int64) - 1 + tf.cumsum(is_new)
-    # Compared with each, as they are few: a table of constants would have to be tracked by whoever
-    # keeps the graph.
-    same = tokens[:, None] == tf.constant(list(further))
-    found = tf.reduce_max(tf.where(same, behind, tf.constant(-1, tf.int64)), axis=1)
-    return tf.where(ranks < 0, found, ranks)
 
 
 class Learnt(Protocol):

@@ -16,7 +16,6 @@ from models.network import build, compile_network
 from models.spec import NetworkOptions, TrainingOptions
 from models.tasks.track import goal_target, graph
 from models.tasks.track.layers import Believed, SlotEvidence
-from models.tasks.track.network import values_of
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +141,7 @@ def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
 ) -> None:
     analyzers, learnt = plain_analyzers(VOCABULARIES), plain_learnt(VOCABULARIES)
     raw = {
-        "goal.food": tf.ragged.constant([["none", "sushi"], ["thai"]], row_splits_dtype=tf.int64),
+        "goal.food": tf.ragged.constant([["none", "greek"], ["thai"]], row_splits_dtype=tf.int64),
         "goal.area": tf.ragged.constant([["north", "none"], ["none"]], row_splits_dtype=tf.int64),
         "flag.hand_over": tf.ragged.constant([[0.0, 1.0], [1.0]], row_splits_dtype=tf.int64),
     }
@@ -164,53 +163,6 @@ def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
     np.testing.assert_allclose(
         trivial, [2 / 7, 2 / 7, 1 / 7, 1 / 7, 1 / 7, 3 / 6, 2 / 6, 1 / 6, 2 / 3], rtol=1e-5
     )
-
-
-def test_a_value_that_is_only_stated_has_its_place_in_the_labels(
-    plain_analyzers: Callable, plain_learnt: Callable
-) -> None:
-    analyzers = plain_analyzers(VOCABULARIES)
-    names = ["north american", "greek", "dontcare", "sushi"]
-    raw = {
-        "goal.food": tf.ragged.constant([names], row_splits_dtype=tf.int64),
-        "goal.area": tf.ragged.constant([["dontcare", "none", "north", "south"]], tf.string,
-                                        row_splits_dtype=tf.int64),
-        "flag.hand_over": tf.ragged.constant([[0.0] * 4], row_splits_dtype=tf.int64),
-    }  # fmt: skip
-    (labels,) = graph.preprocess(TASK, raw, analyzers)["label"].to_list()
-    learnt = plain_learnt(VOCABULARIES)
-    foods, areas = (values_of(TASK, slot, learnt) for slot in TASK.slots)
-    assert labels == [
-        [foods.index("north american"), areas.index("dontcare"), 0],
-        [foods.index("greek"), areas.index("none"), 0],
-        [foods.index("dontcare"), areas.index("north"), 0],
-        [-1, -1, 0],
-    ]
-
-
-@pytest.mark.slow
-def test_transform_knows_the_values_that_are_only_stated() -> None:
-    from analysed import analysed
-
-    from components.transform import TftLearnt
-    from models.features.sequences import raw_tensor
-
-    wishes = [[["food=thai"], [], ["area=north"]], [[]]]
-    rows = [dialog | {"wishes": said, "person": "no"}
-            for dialog, said in zip(DIALOGS, wishes, strict=True)]  # fmt: skip
-    found = analysed(FEATURES, rows, TASK)
-    updates = [["food=greek"], ["food=dontcare", "area=south"], ["food=thai", "area=dontcare"]]
-    targets = TASK.read({"wishes": updates, "person": "yes"})
-    raw = {name: raw_tensor(form, [targets[name]]) for name, form in TASK.targets.items()}
-    (labels,) = found.output.transform_features_layer()(raw)["label"].to_list()
-    learnt = TftLearnt(found.output)
-    foods, areas = (values_of(TASK, slot, learnt) for slot in TASK.slots)
-    assert foods[2:] == ["dontcare", "greek"] and areas[2:] == ["dontcare"]
-    assert labels == [
-        [3, areas.index("none"), 1],
-        [2, -1, 1],
-        [foods.index("thai"), 2, 1],
-    ]
 
 
 def test_served_and_judged_by_name(inputs_of, plain_learnt: Callable) -> None:

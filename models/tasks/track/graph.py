@@ -1,9 +1,8 @@
 """The graph of a tracking task: labels, loss, served outputs, baseline.
 
-Labels of a turn are integers side by side: of each slot the place of its value in ``values_of``, -1
-where neither the train split nor the experiment has it and in padding, then of each flag 1 or 0.
-The scores of a turn are side by side too: of each slot a distribution over its values, of each flag
-a probability.
+Labels of a turn are integers side by side: of each slot the place of its value among those of the
+train split, -1 where that lacks it and in padding, then of each flag 1 or 0.  The scores of a turn
+are side by side too: of each slot a distribution over its values, of each flag a probability.
 
 The trivial baseline answers each turn with the frequencies of the train split: each slot's most
 frequent value, ``none`` mostly.
@@ -23,7 +22,7 @@ from models.raw import length_name
 from models.tasks.names import Labels, frequencies
 from models.tasks.track import Options, flag_target, goal_target
 from models.tasks.track.judging import example_statistics, statistics, summarise
-from models.tasks.track.network import build, stated_values, values_of, vocabulary
+from models.tasks.track.network import build, values_of, vocabulary
 from models.tasks.track.streaming import by_name, endpoints
 
 __all__ = ["build", "endpoints", "example_statistics", "statistics", "summarise"]
@@ -42,12 +41,7 @@ def preprocess(
         ``{"label": int64 [batch, (turns), slots + flags]}``.
     """
     places = [
-        analyzers.vocabulary(
-            raw[goal_target(slot)],
-            vocabulary(slot),
-            top_k=None,
-            further=stated_values(options, slot),
-        )
+        analyzers.vocabulary(raw[goal_target(slot)], vocabulary(slot), top_k=None)
         for slot in options.slots
     ]
     flags = [raw[flag_target(name)] for name in options.flags]

@@ -47,15 +47,11 @@ def vocabulary(slot: str) -> str:
     return f"label.{slot}"
 
 
-def stated_values(options: Options, slot: str) -> list[str]:
-    """The values of a slot that the experiment states, each once."""
-    return list(dict.fromkeys([options.none, options.dontcare, *options.slots[slot].values]))
-
-
 def values_of(options: Options, slot: str, learnt: Learnt) -> list[str]:
     """All values of a slot in the order of its scores: those of the train split come first."""
     found = learnt.vocabulary(vocabulary(slot))
-    return found + [value for value in stated_values(options, slot) if value not in found]
+    further = [options.none, options.dontcare, *options.slots[slot].values]
+    return found + [value for value in dict.fromkeys(further) if value not in found]
 
 
 def build(
