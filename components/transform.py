@@ -3,6 +3,7 @@
 The graph that comes out is the one that training reads, that evaluation runs and that is served.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from components.spec import TRANSFORM_KEY, TransformConfig
 from components.subwords import NO_UNIT, LearnSubwords
 from components.truncation import lengths_asset
 from models.features import steps
+from models.features.analyzers import ranked
 from models.options import graph_module
 from models.raw import FLOAT32_MAX
 
@@ -22,11 +24,19 @@ from models.raw import FLOAT32_MAX
 class TftAnalyzers:
     """TensorFlow Transform's analyzers over the train split."""
 
-    def vocabulary(self, tokens, name: str, top_k: int | None):
+    def vocabulary(self, tokens, name: str, top_k: int | None, further: Sequence[str] = ()):
         """Learns a vocabulary and looks ``tokens`` up; see ``models.features.analyzers``."""
-        return tft.compute_and_apply_vocabulary(
-            tokens, default_value=-1, top_k=top_k, vocab_filename=name
-        )
+        if not further:
+            return tft.compute_and_apply_vocabulary(
+                tokens, default_value=-1, top_k=top_k, vocab_filename=name
+            )
+        learnt = tft.vocabulary(tokens, top_k=top_k, vocab_filename=name)
+        size = tft.experimental.get_vocabulary_size_by_name(name)
+
+        def lookup(strings: tf.Tensor) -> tf.Tensor:
+            return tft.apply_vocabulary(strings, learnt, default_value=-1)
+
+        return ranked(tokens, lookup, tf.cast(size, tf.int64), further)
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
         """Scales to mean 0 and deviation 1; see ``models.features.analyzers``."""

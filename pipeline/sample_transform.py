@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from components.embeddings.vectors import opened, read_head
 from models.features import steps
+from models.features.analyzers import ranked
 from models.features.sequences import raw_tensor
 from models.features.strings import first_token
 from models.features.subword_units import subword_units
@@ -56,24 +57,34 @@ class SampleLearnt:
         self._features = features
         self._entries: dict[str, list[str]] = {}
 
-    def vocabulary(self, tokens: Any, name: str, top_k: int | None) -> Any:
+    def vocabulary(
+        self, tokens: Any, name: str, top_k: int | None, further: Sequence[str] = ()
+    ) -> Any:
         """Looks tokens up in a vocabulary of their own, the most frequent first."""
         flat = tokens.flat_values if isinstance(tokens, tf.RaggedTensor) else tokens
-        ranked = [token for token, _ in Counter(tf.reshape(flat, [-1]).numpy()).most_common(top_k)]
-        return self._looked_up(ranked, tokens, name)
+        entries = Counter(tf.reshape(flat, [-1]).numpy()).most_common(top_k)
+        return self._looked_up([token for token, _ in entries], tokens, name, further)
 
-    def _looked_up(self, ranked: Sequence[bytes | str], tokens: Any, name: str) -> Any:
-        self.sizes[name] = max(len(ranked), self.sizes.get(name, 0))
+    def _looked_up(
+        self,
+        entries: Sequence[bytes | str],
+        tokens: Any,
+        name: str,
+        further: Sequence[str] = (),
+    ) -> Any:
+        self.sizes[name] = max(len(entries), self.sizes.get(name, 0))
         self._entries[name] = [
             entry if isinstance(entry, str) else entry.decode("utf-8", "replace")
-            for entry in ranked
+            for entry in entries
         ]
         table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
-                tf.constant(ranked, tf.string), tf.range(len(ranked), dtype=tf.int64)
+                tf.constant(entries, tf.string), tf.range(len(entries), dtype=tf.int64)
             ),
             default_value=-1,
         )
+        if further:
+            return ranked(tokens, table.lookup, self.sizes[name], further)
         return tf.ragged.map_flat_values(table.lookup, tokens)
 
     def standardise(self, values: Any, name: str) -> Any:

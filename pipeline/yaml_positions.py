@@ -99,6 +99,9 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, path: Path, document: D
             _construct(loader, item, (*path, index), document)
             for index, item in enumerate(node.value)
         ]
+    if ":" in node.value and node.tag.endswith((":int", ":float")):
+        # YAML 1.1 reads 19:30 as 19 * 60 + 30; whoever writes it means what stands there.
+        return node.value
     try:
         return loader.construct_object(node, deep=True)
     except UNFIT as error:

@@ -1,6 +1,10 @@
 """A plain stand-in for Transform's analyzers; it needs TensorFlow, which not every test has."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
+
+from models.features.analyzers import ranked
 
 
 class PlainAnalyzers(tf.Module):
@@ -21,8 +25,14 @@ class PlainAnalyzers(tf.Module):
         }
 
     def vocabulary(
-        self, tokens: tf.Tensor | tf.RaggedTensor, name: str, top_k: int | None
+        self,
+        tokens: tf.Tensor | tf.RaggedTensor,
+        name: str,
+        top_k: int | None,
+        further: Sequence[str] = (),
     ) -> tf.Tensor | tf.RaggedTensor:
+        if further:
+            return ranked(tokens, self.tables[name].lookup, self.sizes[name], further)
         ranks = self.tables[name].lookup(tokens)
         return ranks if top_k is None else tf.where(ranks < top_k, ranks, -tf.ones_like(ranks))
 

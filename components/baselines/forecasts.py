@@ -21,7 +21,9 @@ from models.tasks.forecast.layers import ScaledWindow
 
 LONGEST = 336
 """Steps that a regression reads, at most."""
-LARGEST = 200_000
+LONGEST_OF_TREES = 72
+"""Steps that trees read, at most: their time goes with that."""
+LARGEST = 50_000
 """Rows that trees learn from, at most: one for each channel and step of the horizon."""
 ROUNDS = 100
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -95,7 +97,7 @@ def trees(rows: Rows) -> np.ndarray:
     """
     task = rows.task
     assert isinstance(task, Options)
-    steps = _steps(rows)
+    steps = min(_steps(rows), LONGEST_OF_TREES)
     train, test = windows(task, rows.train, steps), windows(task, rows.test, steps)
     wanted = scaled_truth(task, rows.train, train) - train.continued
     random = np.random.default_rng(0)

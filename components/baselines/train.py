@@ -13,7 +13,7 @@ from components.progress import Event
 from components.train.batches import bucketed
 from components.train.fit import fit
 from models.network import compile_network
-from models.options import LABEL
+from models.options import LABEL, graph_module
 from models.own_network import Parts
 from models.spec import NetworkOptions, TrainingOptions
 
@@ -24,8 +24,9 @@ class Answers(NamedTuple):
     """A network's answers to the test split.
 
     Attributes:
-        scores: probabilities of each row, ``[labels]`` or ``[time, labels]``; a dict of them by
-            the names of the labels where the network gives several.
+        scores: probabilities of each row, ``[labels]`` or ``[time, labels]``, calibrated as the
+            experiment's network is; a dict of them by the names of the labels where the network
+            gives several.
         parameters: of the network.
     """
 
@@ -65,14 +66,29 @@ def trained(
         log_folder=log_folder,
         tell=tell,
     )
-    return Answers(_scores(rows, model), model.count_params())
+    return Answers(_scores(rows, model, _calibrated(rows, model, training)), model.count_params())
 
 
-def _scores(rows: Rows, model: keras.Model) -> list[Any]:
+def _calibrated(
+    rows: Rows, model: keras.Model, training: TrainingOptions
+) -> Callable[[Any], Any] | None:
+    """What the Trainer would have the network's scores go through; None if nothing."""
+    graph = graph_module("tasks", rows.task.kind)
+    if not hasattr(graph, "calibration"):
+        return None
+    _, validation = rows.training_data.batches(training, training.seed)
+    calibration = graph.calibration(rows.task, model, validation)
+    return lambda scores: graph.calibrated(rows.task, scores, calibration)
+
+
+def _scores(rows: Rows, model: keras.Model, calibrated: Callable[[Any], Any] | None) -> list[Any]:
     test = rows.transformed(rows.test)
     scores: list[Any] = []
     for inputs, _ in bucketed(test, np.zeros(1, int), SCORED_ROWS, 1, None):
-        answers = tf.nest.map_structure(lambda part: part.numpy(), model(inputs, training=False))
+        answers = model(inputs, training=False)
+        if calibrated is not None:
+            answers = calibrated(answers)
+        answers = tf.nest.map_structure(lambda part: part.numpy(), answers)
         steps = rows.task.steps_of
         lengths = None if steps is None else inputs[f"{steps}_length"].numpy()
         by_label = answers if isinstance(answers, dict) else {LABEL: answers}

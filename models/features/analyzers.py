@@ -4,7 +4,8 @@ In the pipeline these are TensorFlow Transform's analyzers over the whole train 
 plain ones over a small batch.
 """
 
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -15,16 +16,20 @@ Tokens = tf.Tensor | tf.RaggedTensor
 class Analyzers(Protocol):
     """Learns from the train split and applies what was learnt."""
 
-    def vocabulary(self, tokens: Tokens, name: str, top_k: int | None) -> Tokens:
+    def vocabulary(
+        self, tokens: Tokens, name: str, top_k: int | None, further: Sequence[str] = ()
+    ) -> Tokens:
         """Learns the ``top_k`` most frequent strings and looks them up.
 
         Args:
             tokens: string, any shape, dense or ragged.
             name: under which the vocabulary is kept.
             top_k: how many; all of them if None.
+            further: strings known without the data, each once: those that were not learnt have the
+                ranks behind those that were, in their order.  They are not kept.
 
         Returns:
-            int64 in the shape of ``tokens``: the rank from 0, or -1 outside the vocabulary.
+            int64 in the shape of ``tokens``: the rank from 0, or -1 outside of both.
         """
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
@@ -84,3 +89,26 @@ class Learnt(Protocol):
 
         Asked for only where the feature ``name`` has ``vectors``.
         """
+
+
+def ranked(
+    tokens: Tokens, lookup: Callable[[tf.Tensor], tf.Tensor], size: Any, further: Sequence[str]
+) -> Tokens:
+    """Ranks in a vocabulary that was learnt, and behind it; see ``Analyzers.vocabulary``.
+
+    Args:
+        tokens: string, any shape, dense or ragged.
+        lookup: gives strings of any shape their ranks in the vocabulary, int64, or -1.
+        size: entries of the vocabulary, an int or an int64 scalar.
+        further: strings known without the data; one at least.
+    """
+    known = tf.constant(list(further), tf.string)
+    lacking = tf.cast(lookup(known) < 0, tf.int64)
+    behind = lacking * (size + tf.cumsum(lacking)) - 1
+
+    def place(tokens: tf.Tensor) -> tf.Tensor:
+        same = tf.equal(tokens[..., None], known)
+        stated = tf.reduce_max(tf.where(same, behind, tf.constant(-1, tf.int64)), axis=-1)
+        return tf.maximum(lookup(tokens), stated)
+
+    return tf.ragged.map_flat_values(place, tokens)

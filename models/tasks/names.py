@@ -8,6 +8,9 @@ import numpy as np
 Labels = Callable[[], Iterable[Any]]
 """Goes through the transformed labels of the train split, an array a row or several by name."""
 SMALLEST_PROBABILITY = 1e-7
+PADDING, UNKNOWN = -1, -2
+"""What a step has in place of a label: it is none of the row's, or its label is one that the
+network has no score for."""
 
 
 def frequencies(labels: Iterable[np.ndarray], classes: int) -> np.ndarray:

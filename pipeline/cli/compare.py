@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.workspace import Workspace
 
 JUDGED = ("blessed", "refused")
-METRICS_SIDE_BY_SIDE = 7
+METRICS_SIDE_BY_SIDE = 5
 """More of them stand below each other."""
 
 

@@ -13,6 +13,7 @@ from models.network import build, compile_network
 from models.raw import RawError
 from models.spec import NetworkOptions, TrainingOptions
 from models.tasks.tag import Options, graph
+from models.tasks.tag.watched import SequenceLoss
 
 LABELS = ["O", "B-city", "I-city", "B-day"]
 INTENTS = ["fly", "ask"]
@@ -226,3 +227,15 @@ def test_problems_are_told_of_each_column_by_itself() -> None:
     labels["test"] = counts(O=3, B_city=1, intent_fly=1, intent_book=4)
     errors, warnings = JOINT.label_problems(labels)
     assert not errors and "lacks (4 times): 'book' (here); their rows count" in warnings[0]
+
+
+def test_a_sequence_whose_label_was_not_learnt_is_left_out_of_the_mean() -> None:
+    loss = SequenceLoss(weight=3.0)
+    shares = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]], np.float32)
+    expected = -3.0 * (np.log(0.9) + np.log(0.8)) / 2.0
+    assert float(loss(np.array([0, -1, 1]), shares)) == pytest.approx(expected, rel=1e-5)
+    assert float(loss(np.array([-1, -1, -1]), shares)) == 0.0
+    network = keras.Sequential([keras.Input([2]), keras.layers.Identity()])
+    network.compile(loss=keras.losses.deserialize(keras.losses.serialize(loss)))
+    watched = network.evaluate(shares, np.array([0, -1, 1]), verbose=0)
+    assert watched == pytest.approx(expected, rel=1e-5)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 
-from models.layers.crf import Chain, best_labels
+from models.layers.crf import NOTHING, Chain, best_labels
 from models.options import LabelCount
 from models.tasks.tag import Options, judging
 from models.tasks.tag.problems import label_problems
 from models.tasks.tag.schemes import fits, recognised
-from models.tasks.tag.spans import NOTHING, allowed, spans_of
+from models.tasks.tag.spans import allowed, spans_of
 from models.tasks.tag.watched import SpanF1
 
 LABELS = ["O", *(f"{prefix}-{name}" for name in ("PER", "a-b") for prefix in "BIES")]

@@ -16,6 +16,7 @@ from models.network import build, compile_network
 from models.spec import NetworkOptions, TrainingOptions
 from models.tasks.track import goal_target, graph
 from models.tasks.track.layers import Believed, SlotEvidence
+from models.tasks.track.network import values_of
 
 
 @pytest.fixture(scope="module")
@@ -136,17 +137,25 @@ def test_beliefs_are_what_going_turn_by_turn_gives() -> None:
         np.testing.assert_allclose(whole[:, turn], believed, rtol=0, atol=1e-6)
 
 
+def test_a_dialog_takes_no_more_room_than_its_turns() -> None:
+    turns, values = 200, 3
+    layer = tf.function(Believed(none=1))
+    graph = layer.get_concrete_function(tf.TensorSpec([1, turns, 1 + values])).graph
+    tensors = [tensor for operation in graph.get_operations() for tensor in operation.outputs]
+    assert max(tensor.shape.num_elements() or 0 for tensor in tensors) == turns * (1 + values)
+
+
 def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
     plain_analyzers: Callable, plain_learnt: Callable
 ) -> None:
     analyzers, learnt = plain_analyzers(VOCABULARIES), plain_learnt(VOCABULARIES)
     raw = {
-        "goal.food": tf.ragged.constant([["none", "greek"], ["thai"]], row_splits_dtype=tf.int64),
+        "goal.food": tf.ragged.constant([["none", "sushi"], ["thai"]], row_splits_dtype=tf.int64),
         "goal.area": tf.ragged.constant([["north", "none"], ["none"]], row_splits_dtype=tf.int64),
         "flag.hand_over": tf.ragged.constant([[0.0, 1.0], [1.0]], row_splits_dtype=tf.int64),
     }
     labels = graph.preprocess(TASK, raw, analyzers)["label"]
-    assert labels.to_list() == [[[0, 1, 0], [-1, 0, 1]], [[1, 0, 1]]]
+    assert labels.to_list() == [[[0, 1, 0], [-2, 0, 1]], [[1, 0, 1]]]
     padded = labels.to_tensor(-1).numpy()
     scores = np.full((2, 2, 9), 0.25, np.float32)
     scores[..., 8] = 0.9
@@ -163,6 +172,62 @@ def test_labels_stand_side_by_side_and_unknown_ones_cost_nothing(
     np.testing.assert_allclose(
         trivial, [2 / 7, 2 / 7, 1 / 7, 1 / 7, 1 / 7, 3 / 6, 2 / 6, 1 / 6, 2 / 3], rtol=1e-5
     )
+
+
+def test_a_value_that_is_only_stated_has_its_place_among_the_labels(
+    plain_analyzers: Callable, plain_learnt: Callable
+) -> None:
+    names = ["dontcare", "greek", "sushi", "thai"]
+    goals = tf.ragged.constant([names[:3], names[3:]], row_splits_dtype=tf.int64)
+    yes = tf.ragged.map_flat_values(
+        tf.ones_like, tf.ragged.map_flat_values(tf.strings.length, goals)
+    )
+    raw = {"goal.food": goals, "goal.area": goals, "flag.hand_over": tf.cast(yes, tf.float32)}
+    labels = graph.preprocess(TASK, raw, plain_analyzers(VOCABULARIES))["label"]
+    food, area, _ = np.moveaxis(labels.flat_values.numpy(), -1, 0)
+    assert food.tolist() == [3, 4, -2, 1] and area.tolist() == [2, -2, -2, -2]
+    scored = graph.label_names(TASK, plain_learnt(VOCABULARIES))
+    assert [scored[place] for place in food if place >= 0] == [
+        f"food={name}" for name in names if name != "sushi"
+    ]
+
+
+def test_a_turn_whose_values_are_all_unknown_is_no_padding_and_counts_as_wrong(
+    plain_learnt: Callable,
+) -> None:
+    task = TASK.model_copy(update={"hand_over": None})
+    (metric,) = graph.training_metrics(task, plain_learnt(VOCABULARIES))
+    labels = np.array([[[1, 0], [-2, -2], [-2, 0], [-1, -1]]])
+    scores = np.zeros((1, 4, 8), np.float32)
+    scores[..., 1] = scores[..., 5] = 1.0
+    metric.update_state(labels, scores)
+    assert float(metric.result()) == pytest.approx(1 / 3)
+    assert float(graph.loss(task, plain_learnt(VOCABULARIES), None)(labels, scores)) == 0.0
+
+
+@pytest.mark.slow
+def test_transform_knows_the_values_that_are_only_stated() -> None:
+    from analysed import analysed
+
+    from components.transform import TftLearnt
+    from models.features.sequences import raw_tensor
+
+    wishes = [[["food=thai"], [], ["area=north"]], [[]]]
+    rows = [dialog | {"wishes": said, "person": "no"}
+            for dialog, said in zip(DIALOGS, wishes, strict=True)]  # fmt: skip
+    found = analysed(FEATURES, rows, TASK)
+    updates = [["food=greek"], ["food=dontcare", "area=south"], ["food=thai", "area=dontcare"]]
+    targets = TASK.read({"wishes": updates, "person": "yes"})
+    raw = {name: raw_tensor(form, [targets[name]]) for name, form in TASK.targets.items()}
+    (labels,) = found.output.transform_features_layer()(raw)["label"].to_list()
+    learnt = TftLearnt(found.output)
+    foods, areas = (values_of(TASK, slot, learnt) for slot in TASK.slots)
+    assert foods[2:] == ["dontcare", "greek"] and areas[2:] == ["dontcare"]
+    assert labels == [
+        [3, areas.index("none"), 1],
+        [2, -2, 1],
+        [foods.index("thai"), 2, 1],
+    ]
 
 
 def test_served_and_judged_by_name(inputs_of, plain_learnt: Callable) -> None:

@@ -219,3 +219,16 @@ def test_what_looks_ahead_is_said_before_anything_runs() -> None:
     ahead = NetworkOptions(bidirectional=True, layers=2, residual=True)
     assert {*task().network_problems(ahead)} == {"bidirectional", "residual"}
     assert task().network_problems(NetworkOptions(cell="gru", layers=2, dropout=0.2)) == {}
+
+
+def test_values_that_are_numbers_need_no_quotes() -> None:
+    def stated(values: Any) -> dict[str, tuple[str, ...]]:
+        return Options(**GIVEN | {"slots": {"seats": {"values": values}}}).slots["seats"].values
+
+    assert stated([2, 3]) == {"2": (), "3": ()}
+    assert stated({2: [2.5, "two"]}) == {"2": ("2.5", "two")}
+    for values in ([True], {False: []}, {"2": [True]}):
+        with pytest.raises(ValidationError, match="put them in quotes"):
+            stated(values)
+    with pytest.raises(ValidationError, match="valid dictionary"):
+        stated([["two"]])

@@ -1,12 +1,15 @@
 """The exported tracker: one turn at a time answers as the whole dialog does."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import battery
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 from tracked import DIALOGS, FEATURES, TASK, VOCABULARIES
 
 from models import export
@@ -41,16 +44,22 @@ def shaken(network: keras.Model) -> keras.Model:
 
 
 @pytest.fixture(scope="module", params=["lstm", "slstm"])
-def loaded(request, tmp_path_factory, plain_analyzers: Callable, plain_learnt: Callable):
+def folder(request, tmp_path_factory, plain_analyzers: Callable, plain_learnt: Callable) -> Path:
     learnt = plain_learnt(VOCABULARIES)
     given = NetworkOptions(cell=request.param, units=4, embedding_size=3, dropout=0.5)
     network = shaken(build(FEATURES, TASK, given, learnt))
     baseline = {LABEL: np.full(9, 0.25, np.float32)}
     transform = PlainTransform(FEATURES, plain_analyzers({"line": VOCABULARIES["line"]}))
-    path = str(tmp_path_factory.mktemp(request.param))
+    path = tmp_path_factory.mktemp(request.param)
     names = graph.label_names(TASK, learnt)
-    export.write(path, network, FEATURES, TASK, names, baseline, {}, transform, {"name": "calls"})
-    return tf.saved_model.load(path).signatures
+    told = {"name": "calls"}
+    export.write(str(path), network, FEATURES, TASK, names, baseline, {}, transform, told)
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path):
+    return tf.saved_model.load(str(folder)).signatures
 
 
 def turn_of(dialog: dict[str, Any], turn: int) -> dict[str, tf.Tensor]:
@@ -101,6 +110,19 @@ def test_dialogs_go_on_side_by_side(loaded) -> None:
         alone = loaded["step"](**turn, **loaded["init_state"](dialogs=tf.constant(1)))
         for name in ("goal_food_scores", "hand_over", "state_dialog_0_0", "state_area"):
             np.testing.assert_allclose(together[name][row], alone[name][0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_only_standard_ops_are_exported(folder: Path) -> None:
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for body in graph.library.function for node in body.node_def)]
+    listed = Path(battery.__file__).with_name("standard_ops.txt").read_text().split()
+    # Looking words up, cutting and hashing them is the plain transform's.
+    own = {"HashTableV2", "LookupTableFindV2", "LookupTableImportV2", "StaticRegexReplace"}
+    own |= {"Any", "DenseBincount", "StringLower", "StringSplitV2", "StringToHashBucketFast"}
+    others = {node.op for node in nodes} - set(listed) - own
+    assert not others, " ".join(sorted(others))
 
 
 def test_what_cannot_go_step_by_step_has_no_such_signature(plain_learnt: Callable) -> None:

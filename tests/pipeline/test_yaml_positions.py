@@ -91,6 +91,10 @@ def test_a_key_that_yaml_takes_for_something_else_is_read_as_written() -> None:
     assert parse("yes: 1\n1: 2\n2.50: 3\n~: 4\n").data == {"yes": 1, "1": 2, "2.50": 3, "~": 4}
 
 
+def test_a_time_of_day_is_no_number() -> None:
+    assert parse("a: [19:30, 1:30.5, 1930, '7']\n").data == {"a": ["19:30", "1:30.5", 1930, "7"]}
+
+
 def test_an_alias_gives_what_its_anchor_stands_for() -> None:
     document = parse("a: &x {b: [1]}\nc: *x\n")
     assert document.data == {"a": {"b": [1]}, "c": {"b": [1]}}

@@ -13,6 +13,7 @@ from models.options import FeatureOptions, LabelCount, TaskOptions, checked_labe
 from models.raw import TEXT, Raw, RawError, RawValue, column_value, read_text, shown
 from models.tasks.aligned import aligned_features
 from models.tasks.classify.problems import problems_of_one, problems_of_sets
+from models.written import Name, Names, listed
 
 SEPARATOR = "\n"
 """Between the names of a set, which are a line each: a set travels as one text."""
@@ -29,10 +30,12 @@ DIRECTIONS = {
 }
 MOST_JUDGED = 500
 """Labels that are judged each by itself, at most: each has three sums of its own."""
+LISTED = 20
+"""Labels that a message names where another one came; the others are counted."""
 
 Weights = Annotated[
     Annotated[Literal["none", "balanced"], Tag("name")]
-    | Annotated[dict[str, Annotated[float, Field(gt=0.0)]], Tag("by_label")],
+    | Annotated[dict[Name, Annotated[float, Field(gt=0.0)]], Tag("by_label")],
     Discriminator(lambda weights: "by_label" if isinstance(weights, dict) else "name"),
 ]
 """Discriminated, so that a mistake is told once."""
@@ -67,25 +70,12 @@ class Options(TaskOptions):
     higher_is_better: ClassVar[dict[str, bool]] = DIRECTIONS
 
     answer: Literal["single", "multi", "ordinal"] = "single"
-    labels: list[str] | None = Field(None, min_length=1)
+    labels: list[Name] | None = Field(None, min_length=1)
     delimiter: str = Field(",", min_length=1)
-    aligned_with: tuple[str, ...] = ()
+    aligned_with: Names = ()
     threshold: float = Field(0.5, gt=0.0, lt=1.0)
     class_weights: Weights = "none"
     calibrate: bool = True
-
-    @field_validator("aligned_with", mode="before")
-    @classmethod
-    def _one_or_several(cls, names: object) -> object:
-        return (names,) if isinstance(names, str) else names
-
-    @field_validator("labels", "class_weights", mode="before")
-    @classmethod
-    def _numbers_are_names(cls, named: object) -> object:
-        """As in the data: ``1`` is a name."""
-        if isinstance(named, dict):
-            return {_name(label): weight for label, weight in named.items()}
-        return [_name(label) for label in named] if isinstance(named, list) else named
 
     @field_validator("labels")
     @classmethod
@@ -139,8 +129,8 @@ class Options(TaskOptions):
         known = sorted(labels)
         for name in self.class_weights if isinstance(self.class_weights, dict) else ():
             if name not in known:
-                near = did_you_mean(name, known)
-                return f"class_weights: {name!r} is no label{near} (there are {_listed(known)})"
+                near, there = did_you_mean(name, known), listed(map(repr, known), LISTED)
+                return f"class_weights: {name!r} is no label{near} (there are {there})"
         return None
 
     @property
@@ -224,7 +214,7 @@ class Options(TaskOptions):
             near = did_you_mean(label, self.labels)
             raise RawError(
                 f"column {self.label!r} is {shown(label)}, and task.labels has no such label{near} "
-                f"(there are {_listed(self.labels)})"
+                f"(there are {listed(map(repr, self.labels), LISTED)})"
             )
         return label
 
@@ -268,18 +258,3 @@ class Options(TaskOptions):
         ]
         problem = self.weights_problem(self.labels or labels["train"])
         return ([*errors, f"task.{problem}"] if problem else errors), warnings
-
-
-def _name(label: Any) -> Any:
-    if isinstance(label, bool):
-        raise ValueError(
-            f"{label} came, where a label's name is read; YAML reads yes, no, on and off so: put "
-            'them in quotes ("yes")'
-        )
-    return str(label) if isinstance(label, int) else label
-
-
-def _listed(names: Iterable[str], most: int = 20) -> str:
-    named = list(names)
-    more = f" and {len(named) - most} more" if len(named) > most else ""
-    return ", ".join(map(repr, named[:most])) + more

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from models.options import LabelCount
+from models.written import listed
 
 NAMED = 5
 """Labels that a warning names; the others are counted."""
@@ -74,12 +75,18 @@ def problems_of_sets(column: str, labels: Counts) -> tuple[list[str], list[str]]
         unknown = sorted(set(labels[split]) - set(labels["train"]))
         if unknown:
             times = sum(labels[split][label].times for label in unknown)
-            named = ", ".join(
-                f"{label!r} ({labels[split][label].first})" for label in unknown[:NAMED]
+            named = listed(
+                (f"{label!r} ({labels[split][label].first})" for label in unknown), NAMED
             )
-            more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             warnings.append(
                 f"the {split} split has labels that the train split lacks ({times} times): "
-                f"{named}{more}; {means}"
+                f"{named}; {means}"
+            )
+    for split, means in (("validate", "they are not validated"), ("test", "they are not judged")):
+        lacking = sorted(set(labels["train"]) - set(labels[split]))
+        if lacking:
+            warnings.append(
+                f"the {split} split lacks labels that the train split has: "
+                f"{listed(map(repr, lacking), NAMED)}; {means}"
             )
     return errors, warnings

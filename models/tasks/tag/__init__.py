@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from models.options import FeatureOptions, LabelCount, TaskOptions, checked_label
 from models.raw import TEXT, Raw, RawError, RawValue, column_value
 from models.spec import Pooling
 from models.tasks.aligned import aligned_features
 from models.tasks.tag.problems import label_problems
+from models.written import Names
 
 SEPARATOR = "="
 """Stands in the counts between the column of the sequence's label and the label."""
@@ -52,7 +53,7 @@ class Options(TaskOptions):
         "sequence_label_log_loss": False,
     }
 
-    aligned_with: tuple[str, ...] = ()
+    aligned_with: Names = ()
     delimiter: str | None = Field(None, min_length=1)
     spans: Literal["bio", "bioes", "none"] = "none"
     constrained: bool | None = None
@@ -110,11 +111,6 @@ class Options(TaskOptions):
     @property
     def raw(self) -> Raw:
         return Raw(dtype="string", shape=(None,))
-
-    @field_validator("aligned_with", mode="before")
-    @classmethod
-    def _one_or_several(cls, names: object) -> object:
-        return (names,) if isinstance(names, str) else names
 
     @property
     def aligned(self) -> tuple[str, ...]:

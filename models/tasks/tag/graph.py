@@ -20,11 +20,10 @@ from models.layers.crf import ChainScores, ChainShares
 from models.layers.pooling import POOLINGS
 from models.layers.sequence import Sequence as Steps
 from models.options import LABEL
-from models.tasks.names import Labels, frequencies
+from models.tasks.names import UNKNOWN, Labels, frequencies
 from models.tasks.tag import Options, judging, served
 from models.tasks.tag.decoding import Decided, decoded, packed_baseline, permitted
 from models.tasks.tag.watched import (
-    UNKNOWN,
     ChainLoss,
     SequenceAccuracy,
     SequenceLoss,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from models.tasks.f1 import f1
 from models.tasks.names import SMALLEST_PROBABILITY, names_as_bytes
 from models.tasks.tag import Options
 from models.tasks.tag.spans import spans_of
@@ -106,12 +107,12 @@ def summarise(options: Options, sums: np.ndarray) -> dict[str, np.ndarray]:
     }
     if options.spans != "none":
         true, found, right = (by_name[name] for name in SPANS)
-        for name, made in (
-            ("span_f1", (true + found) / 2.0),
-            ("span_precision", found),
-            ("span_recall", true),
+        for name, value in (
+            ("span_f1", np.nan_to_num(f1(right, found, true))),
+            ("span_precision", right / np.maximum(found, 1.0)),
+            ("span_recall", right / np.maximum(true, 1.0)),
         ):
-            metrics[name] = np.where(np.isnan(rows), np.nan, right / np.maximum(made, 0.5))
+            metrics[name] = np.where(np.isnan(rows), np.nan, value)
     if options.sequence_label:
         metrics["sequence_label_accuracy"] = by_name["sequence_right"] / rows
         metrics["sequence_label_log_loss"] = by_name["sequence_log_loss"] / rows
@@ -150,6 +151,6 @@ def table_row(options: Options, counts: np.ndarray) -> dict[str, float]:
     return {
         "precision": right / max(found, 1.0),
         "recall": right / max(true, 1.0),
-        "f1": 2.0 * right / max(true + found, 1.0),
+        "f1": float(np.nan_to_num(f1(right, found, true))),
         "count": true,
     }

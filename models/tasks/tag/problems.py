@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from models.options import LabelCount
 from models.tasks.tag.schemes import PREFIXES, fits, recognised
+from models.written import listed
 
 NAMED = 5
 """Labels that a message names; the others are counted."""
@@ -79,6 +80,4 @@ def _scheme_problems(
 
 
 def _named(labels: set[str], counts: Counts) -> str:
-    known = sorted(labels)
-    named = ", ".join(f"{label!r} ({counts[label].first})" for label in known[:NAMED])
-    return f"{named} and {len(known) - NAMED} more" if len(known) > NAMED else named
+    return listed((f"{label!r} ({counts[label].first})" for label in sorted(labels)), NAMED)

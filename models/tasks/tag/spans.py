@@ -11,10 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.layers.crf import NOTHING
 from models.tasks.tag.schemes import OUTSIDE, Scheme, continues, fits, may_begin, may_end, parts_of
-
-NOTHING = -1e30
-"""What is added to the score of a labelling that is not allowed."""
 
 
 class Marks(NamedTuple):

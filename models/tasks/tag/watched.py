@@ -10,11 +10,10 @@ import keras
 from keras import ops
 
 from models.layers.crf import log_likelihood, unpacked
+from models.tasks.names import PADDING
 from models.tasks.tag import Options
 from models.tasks.tag.decoding import decided, permitted
 from models.tasks.tag.spans import edges, marks_of
-
-PADDING, UNKNOWN = -1, -2
 
 
 def lengths_of(labels: Any) -> Any:
@@ -68,8 +67,9 @@ class SequenceLoss(keras.losses.SparseCategoricalCrossentropy):
         super().__init__(**{"ignore_class": PADDING, **kwargs})
         self.weight = weight
 
-    def call(self, y_true, y_pred):
-        return self.weight * super().call(y_true, y_pred)
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        # Not in ``call``: Keras marks there which sequences count, and a product loses the mark.
+        return self.weight * super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight": self.weight}

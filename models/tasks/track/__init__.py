@@ -18,6 +18,7 @@ from models.options import Options as Plain
 from models.raw import Raw, RawError, RawValue
 from models.tasks.track.goals import SLOT, flags_of, goals_by_columns, goals_by_updates
 from models.tasks.track.problems import goal_problems
+from models.written import Name, Names
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 OUTPUT_ENDS = ("_score", "_scores", "_values")
@@ -61,13 +62,15 @@ class SlotOptions(Plain):
     """
 
     called: str | None = Field(None, min_length=1)
-    values: dict[str, tuple[str, ...]] = {}
+    values: dict[Name, tuple[Name, ...]] = {}
     lexical: bool = True
 
     @field_validator("values", mode="before")
     @classmethod
     def _listed(cls, values: object) -> object:
-        return {value: () for value in values} if isinstance(values, list) else values
+        if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
+            return values
+        return dict.fromkeys(values, ())
 
 
 class Options(TaskOptions):
@@ -104,11 +107,11 @@ class Options(TaskOptions):
     slots: dict[str, SlotOptions] = Field(min_length=1)
     heard: str
     scores: str | None = None
-    system: tuple[str, ...] = ()
-    turns: tuple[str, ...] = ()
+    system: Names = ()
+    turns: Names = ()
     none: str = Field("none", min_length=1)
     dontcare: str = Field("dontcare", min_length=1)
-    ignored: tuple[str, ...] = ()
+    ignored: Names = ()
     hand_over: str | None = None
     end_of_turn: str | None = None
     context_units: int = Field(8, ge=0, le=1024)
@@ -130,11 +133,6 @@ class Options(TaskOptions):
                     f"{', '.join(OUTPUT_ENDS)} (how the data call it goes to called:)"
                 )
         return slots
-
-    @field_validator("system", "turns", "ignored", mode="before")
-    @classmethod
-    def _one_or_several(cls, names: object) -> object:
-        return (names,) if isinstance(names, str) else names
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:

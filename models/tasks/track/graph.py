@@ -1,8 +1,9 @@
 """The graph of a tracking task: labels, loss, served outputs, baseline.
 
-Labels of a turn are integers side by side: of each slot the place of its value among those of the
-train split, -1 where that lacks it and in padding, then of each flag 1 or 0.  The scores of a turn
-are side by side too: of each slot a distribution over its values, of each flag a probability.
+Labels of a turn are integers side by side: of each slot the place of its value (``values_of``), -2
+where neither the train split nor the options have it, then of each flag 1 or 0; all are -1 in the
+padding.  The scores of a turn are side by side too: of each slot a distribution over its values, of
+each flag a probability.
 
 The trivial baseline answers each turn with the frequencies of the train split: each slot's most
 frequent value, ``none`` mostly.
@@ -19,15 +20,14 @@ from models.asked import Asked
 from models.features.analyzers import Analyzers, Learnt
 from models.options import LABEL
 from models.raw import length_name
-from models.tasks.names import Labels, frequencies
+from models.tasks.names import PADDING, UNKNOWN, Labels, frequencies
 from models.tasks.track import Options, flag_target, goal_target
 from models.tasks.track.judging import example_statistics, statistics, summarise
-from models.tasks.track.network import build, values_of, vocabulary
+from models.tasks.track.network import build, known_values, values_of, vocabulary
 from models.tasks.track.streaming import by_name, endpoints
 
 __all__ = ["build", "endpoints", "example_statistics", "statistics", "summarise"]
 
-NO_LABEL = -1
 SMALLEST = 1e-6
 """The least probability that the loss sees."""
 
@@ -41,11 +41,14 @@ def preprocess(
         ``{"label": int64 [batch, (turns), slots + flags]}``.
     """
     places = [
-        analyzers.vocabulary(raw[goal_target(slot)], vocabulary(slot), top_k=None)
+        analyzers.vocabulary(
+            raw[goal_target(slot)], vocabulary(slot), None, known_values(options, slot)
+        )
         for slot in options.slots
     ]
     flags = [raw[flag_target(name)] for name in options.flags]
-    columns = [part.flat_values for part in places]
+    unknown = tf.constant(UNKNOWN, tf.int64)
+    columns = [tf.where(part.flat_values < 0, unknown, part.flat_values) for part in places]
     columns += [tf.cast(part.flat_values > 0.5, tf.int64) for part in flags]
     return {LABEL: places[0].with_flat_values(tf.stack(columns, axis=-1))}
 
@@ -67,8 +70,8 @@ def sizes_of(options: Options, learnt: Learnt) -> list[int]:
 class TrackLoss(keras.losses.Loss):
     """Cross-entropy in nats a turn, summed over slots and flags.
 
-    Call arguments: labels int ``[batch, turns, slots + flags]``, -1 where there is none; scores
-    ``[batch, turns, scores]``.
+    Call arguments: labels int ``[batch, turns, slots + flags]``, see the module; scores ``[batch,
+    turns, scores]``.
 
     Args:
         sizes: how many values each slot has.
@@ -91,7 +94,7 @@ class TrackLoss(keras.losses.Loss):
 
 
 def _of_labels(labels, scores, sizes: Sequence[int]):
-    """What the scores give to each label ``[batch, turns, slots + flags]``; of -1 anything."""
+    """What the scores give to each label ``[batch, turns, slots + flags]``; below 0 anything."""
     found, begin = [], 0
     for place, size in enumerate(sizes):
         label = ops.clip(ops.cast(labels[..., place : place + 1], "int32"), 0, size - 1)
@@ -104,7 +107,7 @@ def _of_labels(labels, scores, sizes: Sequence[int]):
 
 @keras.saving.register_keras_serializable(package="rondo")
 class JointGoal(keras.metrics.Mean):
-    """Share of the turns whose slots are all right; a value that the train split lacks is wrong.
+    """Share of the turns whose slots are all right; a value without a score is wrong.
 
     Call arguments: as of ``TrackLoss``.
 
@@ -123,7 +126,7 @@ class JointGoal(keras.metrics.Mean):
             best = ops.argmax(y_pred[..., begin : begin + size], axis=-1)
             right.append(ops.equal(ops.cast(best, "int32"), ops.cast(y_true[..., place], "int32")))
             begin += size
-        turns = ops.cast(ops.any(y_true >= 0, axis=-1), self.dtype)
+        turns = ops.cast(ops.any(y_true != PADDING, axis=-1), self.dtype)
         joint = ops.all(ops.stack(right, axis=-1), axis=-1)
         super().update_state(ops.cast(joint, self.dtype), sample_weight=turns)
 

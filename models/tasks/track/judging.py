@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from models.tasks.f1 import f1
 from models.tasks.names import SMALLEST_PROBABILITY, names_as_bytes
 from models.tasks.track import CONFIDENCE_BANDS, TURN_BANDS, Options, flag_target, goal_target
 
@@ -103,8 +104,8 @@ def summarise(options: Options, sums: np.ndarray) -> dict[str, np.ndarray]:
     for flag in options.flags:
         of = {name: by_name[f"{flag}.{name}"] for name in OF_FLAG}
         found[f"{flag}_accuracy"] = of["correct"] / turns
-        either = 2.0 * of["found"] + of["missed"] + of["wrong"]
-        found[f"{flag}_f1"] = 2.0 * of["found"] / _or_nan(either)
+        hits = of["found"]
+        found[f"{flag}_f1"] = f1(hits, hits + of["wrong"], hits + of["missed"])
         found[f"{flag}_log_loss"] = of["log_loss"] / turns
     return found
 

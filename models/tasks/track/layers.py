@@ -225,8 +225,8 @@ class SlotUpdate(keras.layers.Layer):
 class Believed(keras.layers.Layer):
     """What is believed of a slot after each turn: what was kept, and what is new.
 
-    ``b(t) = keep(t) b(t - 1) + new(t)``, for all turns at once: what turn j brought is still there
-    at turn t by the product of what was kept in between.
+    ``b(t) = keep(t) b(t - 1) + new(t)``, turn by turn, so that a long dialog takes no more room
+    than its turns.
 
     Call arguments: updates ``[batch, turns, 1 + values]``.
     Returns: ``[batch, turns, values]``, which sum to 1.
@@ -241,16 +241,13 @@ class Believed(keras.layers.Layer):
         self.none = none
 
     def call(self, updates):
-        place = ops.arange(ops.shape(updates)[1])
-        now, then, between = place[:, None, None], place[None, :, None], place[None, None, :]
-        # The logarithms between two turns are summed for each pair of turns: the difference of two
-        # long sums would be less exact than going step by step.
-        passed = ops.cast(ops.logical_and(between > then, between <= now), updates.dtype)
-        kept = ops.log(ops.maximum(updates[..., 0], SMALLEST))
-        still = ops.exp(ops.einsum("bi,tji->btj", kept, passed))
-        still = still * ops.cast(place[None, :] <= place[:, None], updates.dtype)
-        believed = ops.einsum("btj,bjv->btv", still, updates[..., 1:])
-        return believed + ops.exp(ops.cumsum(kept, axis=1))[..., None] * self.first(updates)
+        def turn(believed, update):
+            believed = self.step(update, believed)
+            return believed, believed
+
+        before = ops.zeros_like(updates[:, 0, 1:]) + self.first(updates)
+        _, found = ops.scan(turn, before, ops.transpose(updates, (1, 0, 2)))
+        return ops.transpose(found, (1, 0, 2))
 
     def first(self, updates):
         """What is believed before the first turn, ``[values]``."""

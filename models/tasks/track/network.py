@@ -47,11 +47,16 @@ def vocabulary(slot: str) -> str:
     return f"label.{slot}"
 
 
+def known_values(options: Options, slot: str) -> list[str]:
+    """Values that a slot can have whatever the train split has, each once."""
+    further = (options.none, options.dontcare, *options.slots[slot].values)
+    return list(dict.fromkeys(further))
+
+
 def values_of(options: Options, slot: str, learnt: Learnt) -> list[str]:
     """All values of a slot in the order of its scores: those of the train split come first."""
     found = learnt.vocabulary(vocabulary(slot))
-    further = [options.none, options.dontcare, *options.slots[slot].values]
-    return found + [value for value in dict.fromkeys(further) if value not in found]
+    return found + [value for value in known_values(options, slot) if value not in found]
 
 
 def build(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from models.options import LabelCount
+from models.written import listed
 
 NAMED = 5
 """Values that a warning names; the others are counted."""
@@ -39,11 +40,10 @@ def goal_problems(
             if unknown:
                 found = _values(labels[split], slot)
                 turns = sum(found[value].times for value in unknown)
-                named = ", ".join(f"{value!r} ({found[value].first})" for value in unknown[:NAMED])
-                more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+                named = listed((f"{value!r} ({found[value].first})" for value in unknown), NAMED)
                 warnings.append(
                     f"slot {slot!r} has values in the {split} split that neither the train split "
-                    f"nor its values: have ({turns} turns): {named}{more}; {means}"
+                    f"nor its values: have ({turns} turns): {named}; {means}"
                 )
     for flag in flags:
         if len(_values(labels["train"], flag)) < 2:
