@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pipeline.workspace import Workspace
 
 JUDGED = ("blessed", "refused")
-METRICS_A_LINE = 4
 
 
 @click.command("compare")
@@ -106,31 +105,23 @@ def show_comparison(
 
 
 def comparison_table(rows: "list[Row]") -> "Table":
-    """The rows as a table: metrics on the test split, parameters, seconds, what was kept.
-
-    A model is a line or, where there are more metrics than a line takes, a column.
-    """
+    """The rows as a table: metrics on the test split, parameters, seconds, what was kept."""
     from rich.markup import escape
     from rich.table import Table
 
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("test split")
     # The last row is the network's, which always has them.
     metrics = list(rows[-1].metrics)
-    lines = [["test split", *metrics, "parameters", "seconds", ""]]
-    lines += [
-        [
-            row.model,
+    for name in (*metrics, "parameters", "seconds"):
+        table.add_column(escape(name), justify="right")
+    table.add_column("")
+    for row in rows:
+        table.add_row(
+            escape(row.model),
             *(f"{row.metrics[name]:.4f}" if row.metrics else "-" for name in metrics),
             "-" if row.parameters is None else f"{row.parameters:,}",
             "-" if row.seconds is None else f"{row.seconds:.1f}",
             "=" if row.kept else "",
-        ]
-        for row in rows
-    ]
-    if len(metrics) > METRICS_A_LINE:
-        lines = [list(column) for column in zip(*lines, strict=True)]
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for place, name in enumerate(lines[0]):
-        table.add_column(escape(name), justify="right" if place else "left")
-    for line in lines[1:]:
-        table.add_row(*map(escape, line))
+        )
     return table
