@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pipeline.workspace import Workspace
 
 JUDGED = ("blessed", "refused")
+METRICS_SIDE_BY_SIDE = 5
+"""More of them stand below each other."""
 
 
 @click.command("compare")
@@ -105,7 +107,10 @@ def show_comparison(
 
 
 def comparison_table(rows: "list[Row]") -> "Table":
-    """The rows as a table: metrics on the test split, parameters, seconds, what was kept."""
+    """The rows as a table: metrics on the test split, parameters, seconds, what was kept.
+
+    Many metrics stand below each other, with a column for each model.
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -113,6 +118,16 @@ def comparison_table(rows: "list[Row]") -> "Table":
     table.add_column("test split")
     # The last row is the network's, which always has them.
     metrics = list(rows[-1].metrics)
+    if len(metrics) > METRICS_SIDE_BY_SIDE:
+        for row in rows:
+            table.add_column(escape(f"{row.model}{' =' if row.kept else ''}"), justify="right")
+        for name in metrics:
+            figures = (f"{row.metrics[name]:.4f}" if row.metrics else "-" for row in rows)
+            table.add_row(escape(name), *figures)
+        for name, shape in (("parameters", ","), ("seconds", ".1f")):
+            values = (getattr(row, name) for row in rows)
+            table.add_row(name, *("-" if value is None else f"{value:{shape}}" for value in values))
+        return table
     for name in (*metrics, "parameters", "seconds"):
         table.add_column(escape(name), justify="right")
     table.add_column("")
