@@ -39,9 +39,15 @@ class TaskCase(NamedTuple):
 
 WORDS = {"words": {"kind": "tokens"}}
 SENTENCES = [
-    {"words": ["a", "b"], "tags": ["O", "B-x"], "mood": "good"},
-    {"words": ["c", "new", "a", "b", "b"], "tags": ["B-x", "I-x", "O", "O", "B-y"], "mood": "bad"},
-    {"words": ["b"], "tags": ["O"], "mood": "good"},
+    {
+        **{"words": ["a", "b"], "tags": ["O", "B-x"], "mood": "good"},
+        **{"topics": ["x", "z"], "sounds": [["x"], ["x", "y"]]},
+    },
+    {
+        **{"words": ["c", "new", "a", "b", "b"], "tags": ["B-x", "I-x", "O", "O", "B-y"]},
+        **{"mood": "bad", "topics": ["y"], "sounds": [["y"], [], ["x"], [], ["y"]]},
+    },
+    {"words": ["b"], "tags": ["O"], "mood": "good", "topics": ["x"], "sounds": [["x"]]},
 ]
 TAGS = ["O", "B-x", "I-x", "B-y"]
 SALES = [
@@ -63,6 +69,23 @@ PAIRS = [
     {"sold": [[2, 2], [None, 1], [3, 4]], "target": [[9, 3], [1, 2]], "open": list("ynyny")},
     {"sold": [[7, 5]], "target": [[2, 6], [3, 5]], "open": list("nny")},
 ]
+DIALOGS = [
+    {
+        "heard": [["siamese food", "tie food"], [], ["in the north", "greek"]],
+        "sure": [[0.7, 0.2], [], [0.6, 0.4]],
+        "acts": [[], ["area"], ["food=thai", "area"]],
+        "wishes": [["food=thai"], [], ["area=north"]],
+        "person": ["no", "no", "yes"],
+    },
+    {
+        **{"heard": [["greek please"]], "sure": [[0.9]], "acts": [["food"]]},
+        **{"wishes": [["food=greek"]], "person": ["no"]},
+    },
+    {
+        **{"heard": [["thai"], ["no thanks"]], "sure": [[0.9], [0.5]], "acts": [[], []]},
+        **{"wishes": [["food=thai"], []], "person": ["no", "no"]},
+    },
+]
 CASES = {
     "classify": TaskCase(
         {"kind": "classify", "label": "mood"},
@@ -70,11 +93,66 @@ CASES = {
         SENTENCES,
         {"words": ["a", "b", "c"], "label": ["good", "bad"]},
     ),
+    "a set of labels": TaskCase(
+        {"kind": "classify", "label": "topics", "answer": "multi", "labels": ["x", "y", "z"]},
+        WORDS,
+        SENTENCES,
+        {"words": ["a", "b", "c"], "label": ["y", "x", "z"]},
+    ),
+    "a set at each step": TaskCase(
+        {"kind": "classify", "label": "sounds", "answer": "multi", "aligned_with": "words"},
+        WORDS,
+        SENTENCES,
+        {"words": ["a", "b", "c"], "label": ["y", "x"]},
+    ),
+    "a level": TaskCase(
+        {
+            "kind": "classify",
+            "label": "mood",
+            "answer": "ordinal",
+            "labels": ["bad", "fair", "good"],
+        },
+        WORDS,
+        SENTENCES,
+        {"words": ["a", "b", "c"]},
+    ),
+    "spans and a label of all": TaskCase(
+        {
+            **{"kind": "tag", "label": "tags", "head": "crf", "spans": "bio"},
+            **{"sequence_label": "mood", "aligned_with": ["words", "letters"]},
+        },
+        WORDS
+        | {
+            "letters": {
+                **{"kind": "text", "column": "words", "per_step": True, "tokens": "characters"},
+                "encoder": {"kind": "convolution", "units": 3, "embedding_size": 2},
+            }
+        },
+        SENTENCES,
+        {
+            **{"words": ["a", "b", "c"], "letters": ["a", "b", "n"], "label": TAGS},
+            "label.sequence": ["good", "bad"],
+        },
+    ),
     "tag": TaskCase(
         {"kind": "tag", "label": "tags"},
         WORDS,
         SENTENCES,
         {"words": ["a", "b", "c"], "label": TAGS},
+    ),
+    "track": TaskCase(
+        {
+            **{"kind": "track", "label": "wishes", "heard": "heard", "scores": "sure"},
+            **{"system": "acts", "hand_over": "person"},
+            "slots": {"food": {"values": {"thai": ["siamese"], "greek": []}}, "area": {}},
+        },
+        {
+            "heard": {"kind": "phrases", "count": 2, "words": 6},
+            "sure": {"kind": "scores", "count": 2},
+            "acts": {"kind": "phrases", "count": 2, "words": 3},
+        },
+        DIALOGS,
+        {"label.food": ["none", "thai"], "label.area": ["none", "north"]},
     ),
     "forecast": TaskCase(
         {
