@@ -55,10 +55,10 @@ def measured(task: Task) -> Calibration:
     learnt = sampled.learnt
     rows = elements(tf.data.Dataset.from_tensors(parsed), inputs_and_label(LABEL))
     lengths = row_lengths(rows)
-    parts = Parts(experiment.features, experiment.task, experiment.network, learnt.learnt)
+    parts = Parts(experiment.features, experiment.task, experiment.network, learnt)
     network = build_any(parts, HyperParameters())
     if not network.compiled:
-        compile_network(network, experiment.task, training, learnt.learnt)
+        compile_network(network, experiment.task, training, learnt)
     batches = bucketed(rows, lengths, training.batch_size, training.length_buckets, training.seed)
     held = list(batches)
     widths = np.array([_width(batch) for batch in held], float)
