@@ -63,6 +63,16 @@ PAIRS = [
     {"sold": [[2, 2], [None, 1], [3, 4]], "target": [[9, 3], [1, 2]], "open": list("ynyny")},
     {"sold": [[7, 5]], "target": [[2, 6], [3, 5]], "open": list("nny")},
 ]
+CALLS = [
+    {"heard": [["thai food"], []], "sure": [[0.8], []], "wishes": [["food=thai"], []], "end": 1},
+    {
+        "heard": [["no", "north"], ["the north"], ["greek", "thai"]],
+        "sure": [[0.6, 0.3], [0.9], [0.5, 0.4]],
+        "wishes": [[], ["area=north"], ["food=greek"]],
+        "end": 0,
+    },
+    {"heard": [["sushi"]], "sure": [[0.7]], "wishes": [["food=sushi"]], "end": 1},
+]
 CASES = {
     "classify": TaskCase(
         {"kind": "classify", "label": "mood"},
@@ -75,6 +85,18 @@ CASES = {
         WORDS,
         SENTENCES,
         {"words": ["a", "b", "c"], "label": TAGS},
+    ),
+    "track": TaskCase(
+        {
+            **{"kind": "track", "label": "wishes", "heard": "heard", "scores": "sure"},
+            **{"slots": {"food": {"values": ["greek"]}, "area": {}}, "hand_over": "end"},
+        },
+        {
+            "heard": {"kind": "phrases", "count": 2, "words": 3},
+            "sure": {"kind": "scores", "count": 2},
+        },
+        CALLS,
+        {"label.food": ["none", "thai"], "label.area": ["none", "north"]},
     ),
     "forecast": TaskCase(
         {
