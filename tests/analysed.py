@@ -50,7 +50,7 @@ def analysed(features: Mapping[str, FeatureOptions], rows: Sequence[Mapping[str,
     for index, row in enumerate(rows):
         values = {name: options.read(row, name) for name, options in features.items()}
         label = f"answer {index % 2}"
-        example = Example("train", label, values, None, None, None, b"")
+        example = Example("train", {TASK.label: label}, values, {}, None, None, None, b"")
         examples.append(serialise(example, f"row:{index}"))
     raw = {name: options.raw for name, options in features.items()} | {TASK.label: TASK.raw}
     schema = schema_of(SchemaConfig(raw=raw, grouped=False, code=""))

@@ -68,7 +68,12 @@ def serialised(form: Raw, values: list[Any]) -> list[bytes]:
     serialise = Serialiser(config)
     return [
         serialise(
-            Example("train", "a", {"x": options.read_present("x", value)}, None, None, None, b""),
+            Example(
+                "train",
+                {TASK.label: "a"},
+                {"x": options.read_present("x", value)},
+                *({}, None, None, None, b""),
+            ),
             "rows:1",
         )
         for value in values
