@@ -3,8 +3,8 @@
 How ill a patient is has four parts, and each feature tells of one: what the note reports, the
 course of the readings, the age, and the ward.  The ``severity`` is in which quarter their sum lies;
 ``findings`` are a set, each from one feature.  Of a course the order counts: worse, better and
-worse again differs from better, worse and better again in nothing that a summary holds (ends,
-extremes, deviation, slope; the mean by less than patients differ anyway).
+worse again differs from better, worse and better again neither in its ends and extremes nor in its
+deviation and slope; the mean, beside the ends, tells a part.
 """
 
 import math
