@@ -22,7 +22,7 @@ LABELS = ["answer 0", "answer 1"]
 VOCABULARY = ["a", "b", "c", "##b", "ab"]
 TASK = Classify(kind="classify", label="answer")
 NETWORK = NetworkOptions(layers=0, embedding_size=3, pooling=("mean", "max"))
-BASELINE = np.array([0.5, 0.5], np.float32)
+BASELINE = {"label": np.array([0.5, 0.5], np.float32)}
 
 
 class Case(NamedTuple):
@@ -251,7 +251,7 @@ def test_transform_learns_what_the_served_graph_applies(tmp_path) -> None:
     batch, _ = next(iter(dense.padded_batch(3)))
     assert network(batch).shape == (3, 2)
     path = tmp_path / "1"
-    export.write(str(path), network, features, TASK, LABELS, BASELINE, layer, {"name": "all"})
+    export.write(str(path), network, features, TASK, LABELS, BASELINE, {}, layer, {"name": "all"})
     examples = tf.saved_model.load(str(path)).signatures["examples"](tf.constant(found.examples))
     answers = list(LocalModel(tmp_path).predict(sent_rows(features, ANALYSED)))
     scores = [answer["scores"] for answer in answers]
