@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.train.fit import OwnNames
+from components.train.fit import OwnNames, rate_of
 from models.spec import TrainingOptions
 
 
@@ -27,10 +27,8 @@ def test_metrics_have_the_tasks_names_whatever_the_outputs_are_called() -> None:
     assert sorted(alone.values()) == [0.25, 0.5, 0.75] and "val_token_accuracy" in alone
 
 
-def test_the_step_size_falls_to_nothing_where_asked() -> None:
-    constant = TrainingOptions(learning_rate=0.01, epochs=4)
-    assert [constant.rate(epoch) for epoch in range(4)] == [0.01] * 4
+def test_the_rate_falls_to_nothing_where_asked() -> None:
     falling = TrainingOptions(learning_rate=0.01, epochs=4, schedule="cosine")
-    rates = [falling.rate(epoch) for epoch in range(5)]
+    rates = [rate_of(falling, epoch) for epoch in range(5)]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] == 0.01 and rates[2] == pytest.approx(0.005) and rates[4] == pytest.approx(0)

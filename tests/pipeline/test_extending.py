@@ -18,7 +18,10 @@ PAGE = Path(__file__).parents[2].joinpath("docs", "extending.md").read_text(enco
 FILES = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-OPTIONAL = {"head", "build", "calibration", "calibrated", "endpoints"}
+OPTIONAL = {
+    *("head", "build", "calibration", "calibrated", "endpoints"),
+    *("example_table", "table_row"),
+}
 """Functions that not every task has."""
 
 
