@@ -115,7 +115,7 @@ def comparison_table(rows: "list[Row]") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("test split")
+    table.add_column("test split", no_wrap=True)
     # The last row is the network's, which always has them.
     metrics = list(rows[-1].metrics)
     if len(metrics) > METRICS_SIDE_BY_SIDE:
@@ -129,7 +129,7 @@ def comparison_table(rows: "list[Row]") -> "Table":
             table.add_row(name, *("-" if value is None else f"{value:{shape}}" for value in values))
         return table
     for name in (*metrics, "parameters", "seconds"):
-        table.add_column(escape(name), justify="right")
+        table.add_column(escape(name), justify="right", overflow="fold")
     table.add_column("")
     for row in rows:
         table.add_row(
