@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
                 status = 1
                 say(f"{case.name}: left out, {missing} is not there")
                 continue
-            say(f"{case.name}, seed {seed}: running; its log is shown by `tail -f`")
+            say(f"{case.name}, seed {seed}: running, log {wanted.home / case.name}-{seed}.log")
             try:
                 row = run(case, seed, wanted.data, wanted.home, FOLDER, say)
             except KeyboardInterrupt:

@@ -33,7 +33,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-class Records:
+class Rows:
     """The rows of a JSON file, which is whole at every moment.
 
     Args:
@@ -52,8 +52,19 @@ class Records:
             except (json.JSONDecodeError, KeyError, TypeError) as error:
                 raise ValueError(
                     f"{file}: not a file of results ({error!r}); move it away, or name another "
-                    "folder with --output"
+                    "place with --output"
                 ) from error
+
+    def write(self) -> None:
+        """Writes the file, whole or not at all."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.file.with_suffix(".part")
+        beside.write_text(json.dumps({"rows": self.rows}, indent=1), encoding="utf-8")
+        beside.replace(self.file)
+
+
+class Records(Rows):
+    """The rows of cases."""
 
     def of(self, case: Case, seed: int) -> dict[str, Any] | None:
         """The row of a case with these very settings, or None."""
@@ -67,10 +78,7 @@ class Records:
         row = {"case": case.name, "settings": case.settings(), **row}
         same = (row["case"], row["seed"])
         self.rows = [old for old in self.rows if (old["case"], old["seed"]) != same] + [row]
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.file.with_suffix(".part")
-        beside.write_text(json.dumps({"rows": self.rows}, indent=1), encoding="utf-8")
-        beside.replace(self.file)
+        self.write()
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:

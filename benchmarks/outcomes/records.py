@@ -1,33 +1,12 @@
 """What runs came to, as JSON."""
 
-import json
-from pathlib import Path
 from typing import Any
 
-from memory.records import machine
+from memory.records import Rows, machine
 
 
-class Records:
-    """The rows of a JSON file, which is whole at every moment.
-
-    Args:
-        file: read if it exists, written by ``add``.
-
-    Raises:
-        ValueError: the file is not what ``add`` writes.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.rows: list[dict[str, Any]] = []
-        if file.exists():
-            try:
-                self.rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{file}: not a file of results ({error!r}); move it away, or name another "
-                    "with --output"
-                ) from error
+class Records(Rows):
+    """The rows of experiments and seeds."""
 
     def of(self, name: str, seed: int) -> dict[str, Any] | None:
         """The row of an experiment with a seed, or None."""
@@ -39,10 +18,7 @@ class Records:
         old = self.of(row["name"], row["seed"])
         self.rows = [kept for kept in self.rows if kept is not old] + [row]
         self.rows.sort(key=lambda kept: (kept["name"], kept["seed"]))
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.file.with_suffix(".part")
-        beside.write_text(json.dumps({"rows": self.rows}, indent=1) + "\n", encoding="utf-8")
-        beside.replace(self.file)
+        self.write()
 
 
 def here(cores: int) -> dict[str, Any]:
