@@ -20,7 +20,7 @@ FILES = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOT
 
 OPTIONAL = {
     *("head", "build", "calibration", "calibrated", "endpoints"),
-    *("example_table", "table_row"),
+    *("example_table", "table_row", "probabilities"),
 }
 """Functions that not every task has."""
 
