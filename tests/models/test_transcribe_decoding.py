@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.baselines.kneser_ney import KneserNey
+from models.layers.ctc import NOTHING
 from models.tasks.transcribe.align import times
-from models.tasks.transcribe.beam import NOTHING, Automaton, best_path, prefix_beam
+from models.tasks.transcribe.beam import Automaton, best_path, prefix_beam
 from models.tasks.transcribe.language import automaton
 
 Text = tuple[int, ...]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from models.tasks.transcribe.beam import BLANK, LEAST, NOTHING
+from models.layers.ctc import LEAST, NOTHING
+from models.tasks.transcribe.beam import BLANK
 
 
 class Times(NamedTuple):
@@ -64,6 +65,7 @@ def times(log_probabilities: tf.Tensor, tokens: tf.Tensor, lengths: tf.Tensor) -
         lambda time, best, moves: time < steps,
         forward,
         (tf.constant(1), tf.where(first, scores[0], NOTHING), moves),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape(None)),
     )
     last = 2 * lengths
     ends = tf.gather(best, tf.stack([last, tf.maximum(last - 1, 0)], axis=1), batch_dims=1)
@@ -77,7 +79,10 @@ def times(log_probabilities: tf.Tensor, tokens: tf.Tensor, lengths: tf.Tensor) -
 
     path = tf.TensorArray(tf.int32, steps, element_shape=[None])
     _, _, path = tf.while_loop(
-        lambda time, state, path: time >= 0, backward, (steps - 1, state, path)
+        lambda time, state, path: time >= 0,
+        backward,
+        (steps - 1, state, path),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]), tf.TensorShape(None)),
     )
     place = tf.transpose(path.stack())[..., None]  # [batch, steps, 1]
     here = tf.cast(place == 2 * tf.range(pieces) + 1, tf.int32)

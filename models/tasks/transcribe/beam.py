@@ -18,12 +18,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from models.layers.ctc import LEAST, NOTHING
+
 BLANK = 0
 """The class of a blank; the others are the ids of pieces."""
-NOTHING = -1e30
-"""A logarithm of zero that is still a number."""
-LEAST = -1e8
-"""Below it a logarithm counts as that of zero."""
 FACTOR = 1_000_003
 """Of the hash of a prefix, which wraps around in 64 bits."""
 
@@ -168,7 +166,14 @@ def prefix_beam(
             return state
         return tf.gather_nd(automaton.following, tf.stack([state, piece], axis=-1))
 
-    _, beam = tf.while_loop(lambda time, beam: time < steps, step, (tf.constant(0), beam))
+    # What is known of a shape before the loop need not be known behind a step.
+    shapes = tf.nest.map_structure(lambda part: tf.TensorShape([None] * part.shape.rank), beam)
+    _, beam = tf.while_loop(
+        lambda time, beam: time < steps,
+        step,
+        (tf.constant(0), beam),
+        shape_invariants=(tf.TensorShape([]), shapes),
+    )
     language = beam.language
     if automaton is not None:
         language += weight * tf.gather(automaton.ends, beam.state)
