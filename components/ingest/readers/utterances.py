@@ -18,6 +18,7 @@ and one worker reads them.
 """
 
 import hashlib
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Self
@@ -152,9 +153,13 @@ def read(part: str, options: Options) -> Iterator[Row]:
         alike = tuple(recording.kept[name] for name in options.within)
         groups[split, *alike].append(recording)
     strung = 0
-    for key in sorted(groups):
-        draw_by = f"{options.seed}:{':'.join(key)}"
-        for fields in utterances(groups[key], options, draw_by):
+    each = [
+        utterances(groups[key], options, f"{options.seed}:{':'.join(key)}")
+        for key in sorted(groups)
+    ]
+    # An utterance of each group in turn, so that the first rows show them all.
+    for fields in itertools.chain.from_iterable(itertools.zip_longest(*each)):
+        if fields is not None:
             strung += 1
             yield Row(number + strung, fields)
     if not strung and not problems:
