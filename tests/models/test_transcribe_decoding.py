@@ -1,5 +1,6 @@
 """Searching the likeliest text, and when it was written, against sums over all paths."""
 
+import functools
 import itertools
 from collections import defaultdict
 
@@ -83,7 +84,7 @@ def test_a_beam_that_keeps_all_prefixes_finds_every_text_with_its_probability(
             np.testing.assert_allclose(found.log_probabilities[place, n], expected[text], rtol=1e-4)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10_000), width=st.sampled_from([1, 3, 8]))
 def test_what_a_beam_finds_is_never_likelier_than_it_is_and_all_differ(
     seed: int, width: int
@@ -104,6 +105,7 @@ def test_a_row_alone_is_found_as_in_a_longer_batch() -> None:
     for search in (best_path, lambda scores: prefix_beam(scores, 6)):
         together, alone = search(padded(rows)), search(padded(rows[:1]))
         longest = alone.tokens.shape[-1]
+        assert not together.tokens[0, :, longest:].numpy().any()
         np.testing.assert_array_equal(together.tokens[0, :, :longest], alone.tokens[0])
         np.testing.assert_array_equal(together.lengths[0], alone.lengths[0])
         np.testing.assert_allclose(together.scores[0], alone.scores[0], rtol=1e-5)
@@ -163,3 +165,17 @@ def test_a_large_language_model_leaves_rare_contexts_to_shorter_ones() -> None:
     assert found["scores"].shape == found["following"].shape == (3, 3)
     assert found["following"].max() < 3
     assert np.isfinite(found["scores"]).all()
+
+
+@pytest.mark.slow
+def test_a_search_compiles(model: dict[str, np.ndarray]) -> None:
+    scores = padded([random_scores(9, 3, 1), random_scores(4, 3, 2)])
+    fused = functools.partial(prefix_beam, automaton=Automaton(**model), weight=0.5)
+    for search in (
+        best_path,
+        functools.partial(prefix_beam, width=4),
+        functools.partial(fused, width=4),
+    ):
+        compiled = tf.function(search, jit_compile=True)(scores)
+        for one, other in zip(compiled, search(scores), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4)

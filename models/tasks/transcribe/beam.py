@@ -46,7 +46,8 @@ class Found(NamedTuple):
     """Texts, best first.
 
     Attributes:
-        tokens: int32 ``[batch, width, pieces]``, padded with 0.
+        tokens: int32 ``[batch, width, pieces]``, padded with 0; as wide as there are steps, until
+            they are ``cut``.
         lengths: int32 ``[batch, width]``; 0 of a text without pieces, and of one that there is not.
         scores: float32 ``[batch, width]``, what they are ranked by; ``NOTHING`` where there is
             none, since fewer than ``width`` texts are possible.
@@ -181,9 +182,8 @@ def prefix_beam(
     score, order = tf.math.top_k(tf.where(total < LEAST, NOTHING, total + language), width)
     there = score > LEAST
     lengths = tf.where(there, tf.gather(beam.lengths, order, batch_dims=1), 0)
-    longest = tf.reduce_max(tf.concat([tf.reshape(lengths, [-1]), [1]], axis=0))
-    tokens = tf.gather(beam.tokens, order, batch_dims=1)[..., :longest]
-    within = tf.range(longest) < lengths[..., None]
+    tokens = tf.gather(beam.tokens, order, batch_dims=1)
+    within = tf.range(steps) < lengths[..., None]
     return Found(
         tf.where(within, tokens, 0),
         lengths,
@@ -239,10 +239,15 @@ def best_path(log_probabilities: tf.Tensor) -> Found:
     lengths = tf.reduce_sum(tf.cast(begins, tf.int32), axis=1)
     # Those that begin a piece come first, in their order.
     order = tf.argsort(tf.where(begins, 0, 1), axis=1, stable=True)
-    longest = tf.reduce_max(tf.concat([lengths, [1]], axis=0))
-    tokens = tf.gather(path, order, batch_dims=1)[:, :longest]
-    within = tf.range(tf.minimum(longest, steps)) < lengths[:, None]
+    tokens = tf.gather(path, order, batch_dims=1)
+    within = tf.range(steps) < lengths[:, None]
     score = tf.reduce_sum(tf.reduce_max(log_probabilities, axis=-1), axis=1)
     return Found(
         tf.where(within, tokens, 0)[:, None], lengths[:, None], score[:, None], score[:, None]
     )
+
+
+def cut(found: Found) -> Found:
+    """As wide as the longest of the texts, and one piece at least."""
+    longest = tf.reduce_max(tf.concat([tf.reshape(found.lengths, [-1]), [1]], axis=0))
+    return found._replace(tokens=found.tokens[..., :longest])

@@ -22,7 +22,7 @@ from models.layers.ctc import NOTHING, PathLoss
 from models.options import LABEL
 from models.tasks.names import Labels
 from models.tasks.transcribe import Options, language
-from models.tasks.transcribe.beam import Automaton, Found, best_path, prefix_beam
+from models.tasks.transcribe.beam import Automaton, Found, best_path, cut, prefix_beam
 from models.tasks.transcribe.judging import example_statistics, statistics, summarise
 from models.tasks.transcribe.network import build, classes_of
 from models.tasks.transcribe.served import text_of, word_times
@@ -77,6 +77,10 @@ def searched(options: Options, scores: tf.Tensor | Mapping[str, tf.Tensor]) -> F
         options: the task's options.
         scores: the network's output, or what ``calibrated`` made of it.
     """
+    return cut(_found(options, scores))
+
+
+def _found(options: Options, scores: tf.Tensor | Mapping[str, tf.Tensor]) -> Found:
     plain = _plain(scores)
     if options.beam == 1:
         return best_path(plain)
