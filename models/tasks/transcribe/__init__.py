@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.features.audio import Options as Audio
 from models.options import AnyFeature, FeatureOptions, LabelCount, TaskOptions, did_you_mean
@@ -74,6 +74,15 @@ class Options(TaskOptions):
     language: LanguageOptions | None = None
     reads: AnyFeature | None = None
 
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.language is not None and self.beam == 1:
+            raise ValueError(
+                "language: with beam: 1, which looks for nothing (write beam: 8, or leave language "
+                "out)"
+            )
+        return self
+
     @property
     def release_metric(self) -> str:
         """Errors in words or, where single characters are written, in characters."""
@@ -105,11 +114,6 @@ class Options(TaskOptions):
                 "reads: is taken from the source and is not written here (leave it out)"
             )
         stride = self.stride or (AUDIO_STRIDE if isinstance(reads, Audio) else 1)
-        if self.language is not None and self.beam == 1:
-            raise ValueError(
-                "language: with beam: 1, which looks for nothing (write beam: 8, or leave language "
-                "out)"
-            )
         return self.model_copy(update={"source": source, "stride": stride, "reads": reads})
 
     def read_label(self, fields: Mapping[str, Any]) -> RawValue:
@@ -161,10 +165,7 @@ class Options(TaskOptions):
 
 
 def _has_frames(options: FeatureOptions) -> bool:
-    """Whether a feature has the vectors of a row in the order of time."""
-    return (
-        options.raw.dtype in ("bytes", "float")
-        and len(options.raw.shape) <= 2
-        and (isinstance(options, Audio) or options.raw.is_sequence)
-        and not getattr(options, "per_step", False)
-    )
+    """Whether a row of a feature is numbers in the order of time."""
+    if isinstance(options, Audio):
+        return not options.per_step
+    return options.raw.dtype == "float" and options.raw.ragged_rank == 1
