@@ -42,6 +42,7 @@ def options(features: dict[str, Any] = PEN, **stated: Any) -> Options:
         (PEN | SOUND, {}, "which of pen, sound is transcribed"),
         (PEN, {"source": "pne"}, "'pne' is no feature of the kind audio or series.*mean pen"),
         (PEN, {"language": {}, "beam": 1}, "language: with beam: 1"),
+        ({"pen": Series(kind="series", max_length=9)}, {}, "'pen' has max_length: 9"),
         (PEN, {"reads": SOUND["sound"]}, "reads: is taken from the source"),
     ],
 )
