@@ -115,8 +115,8 @@ class Options(TaskOptions):
             )
         if getattr(reads, "max_length", None) is not None:
             raise ValueError(
-                f"source: {source!r} has max_length: {reads.max_length}, and what it cuts off would "
-                "still be in the text (leave max_length out, or cut the rows themselves)"
+                f"source: {source!r} has max_length: {reads.max_length}, and what it cuts off "
+                "would still be in the text (leave max_length out, or cut the rows themselves)"
             )
         stride = self.stride or (AUDIO_STRIDE if isinstance(reads, Audio) else 1)
         return self.model_copy(update={"source": source, "stride": stride, "reads": reads})

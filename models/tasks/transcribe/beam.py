@@ -114,7 +114,7 @@ def prefix_beam(
     number = tf.zeros([rows, width], tf.int32)
     start = tf.concat([tf.zeros([rows, 1]), nothing[:, 1:]], axis=1)
     state = number if automaton is None else number + automaton.start
-    # Those that there are not yet have hashes that no prefix has.
+    # The first is the empty prefix; the others, which there are not yet, are never asked.
     hashes = tf.cast(tf.range(width), tf.int64)[None] + tf.zeros([rows, 1], tf.int64)
     beam = _Beam(
         tf.zeros([rows, width, steps], tf.int32),
@@ -145,21 +145,21 @@ def prefix_beam(
             flat = tf.reshape(values, [rows, width * pieces])
             return tf.gather(flat, place, batch_dims=1)
 
-        before, dead = beam, score < LEAST
-        lengths = taken(before.lengths)
+        dead = score < LEAST
+        lengths = taken(beam.lengths)
         here = grows[..., None] & (tf.range(steps) == lengths[..., None])
-        own = taken(before.own)
-        following = state_behind(taken(before.state), piece)
+        own = taken(beam.own)
+        following = state_behind(taken(beam.state), piece)
         return time + 1, _Beam(
-            tokens=tf.where(here, piece[..., None], taken(before.tokens)),
+            tokens=tf.where(here, piece[..., None], taken(beam.tokens)),
             lengths=lengths + tf.cast(grows, tf.int32),
-            last=tf.where(grows, piece, taken(before.last)),
+            last=tf.where(grows, piece, taken(beam.last)),
             own=tf.where(grows, own * FACTOR + tf.cast(piece, tf.int64), own),
-            parent=tf.where(grows, own, taken(before.parent)),
+            parent=tf.where(grows, own, taken(beam.parent)),
             blank=tf.where(grows | dead, NOTHING, taken(stayed[0])),
             piece=tf.where(dead, NOTHING, tf.where(grows, of_further(further), taken(stayed[1]))),
-            language=tf.where(grows, of_further(language), taken(before.language)),
-            state=tf.where(grows, following, taken(before.state)),
+            language=tf.where(grows, of_further(language), taken(beam.language)),
+            state=tf.where(grows, following, taken(beam.state)),
         )
 
     def state_behind(state: tf.Tensor, piece: tf.Tensor) -> tf.Tensor:
