@@ -102,6 +102,12 @@ class FeatureOptions(SliceOptions):
         """
         return False
 
+    def steps_of(self, value: Any) -> int | None:
+        """How many steps the network reads of a raw value, an empty one's filler included; None
+        where only the graph can tell, or if the feature is no sequence.
+        """
+        return None
+
     @property
     def filler(self) -> Any:
         """What stands for a missing value, as a row would have it; None if there is nothing."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from media import wav
 from plain import PlainAnalyzers
 
 from models.answers import answers, taught
@@ -86,6 +87,11 @@ DIALOGS = [
         **{"heard": [["thai"], ["no thanks"]], "sure": [[0.9], [0.5]], "acts": [[], []]},
         **{"wishes": [["food=thai"], []], "person": ["no", "no"]},
     },
+]
+STROKES = [
+    {"pen": [[0, 1], [1, 1], [0, -1], [2, 0], [1, 0], [0, 3]], "text": "ab", "hand": "left"},
+    {"pen": [[1, 2]] * 4 + [[-1, 0]] * 9, "text": "b a", "hand": "right"},
+    {"pen": [[0, 2], [1, 1], [0, 2]], "text": "A", "hand": "left"},
 ]
 CASES = {
     "classify": TaskCase(
@@ -168,6 +174,24 @@ CASES = {
         },
         SALES,
         SHOPS,
+    ),
+    "transcribe": TaskCase(
+        {
+            **{"kind": "transcribe", "label": "text", "beam": 3, "stride": 2},
+            **{"target": {"tokens": "characters"}, "language": {"order": 2}},
+        },
+        {"pen": {"kind": "series", "depth": 2, "scale": "none"}, "hand": {"kind": "categorical"}},
+        STROKES,
+        {"label": ["a", "b", " "], "hand": ["left"]},
+    ),
+    "words of sound": TaskCase(
+        {"kind": "transcribe", "label": "text", "beam": 1},
+        {"sound": {"kind": "audio", "sample_rate": 1000, "mels": 3, "scale": "none", "hop": 5}},
+        [
+            {"sound": wav(samples, 1000, hertz=hertz), "text": text}
+            for samples, hertz, text in ((200, 90, "one two"), (90, 200, "two"), (150, 50, "one"))
+        ],
+        {"label": ["one", "two"]},
     ),
     "forecast step by step": TaskCase(
         {
@@ -292,10 +316,13 @@ class BuiltTask:
         return self.graph.baseline(self.task, iter(self.labels_by_row()), self.learnt)
 
     def calibration(self, network: keras.Model) -> dict[str, np.ndarray]:
-        """What the task fits to a validate split of these rows; nothing if it has no such."""
-        if not hasattr(self.graph, "calibration"):
-            return {}
-        return self.graph.calibration(self.task, network, [self.batch()])
+        """What the task fits to splits that are these rows; nothing if it has no such."""
+        found = {}
+        if hasattr(self.graph, "prior"):
+            found |= self.graph.prior(self.task, self.labels_by_row, self.learnt)
+        if hasattr(self.graph, "calibration"):
+            found |= self.graph.calibration(self.task, network, [self.batch()])
+        return found
 
 
 def _padded(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.baselines import forecasts, tagging, track
+from components.baselines import forecasts, tagging, track, transcribe
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
 from components.baselines.train import trained
+from components.baselines.written import judged_network
 from components.progress import EpochEnd, Event, StepEnd
 from models.baselines.encoders import Scores, readable, wordy
 from models.baselines.logistic import tfidf_logistic_regression
@@ -65,6 +66,12 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
             _plain("most frequent values", rows, _most_frequent),
             _plain("values named last", rows, _keywords),
         ]
+    if task.kind == "transcribe":
+        alone = each_step_alone(network)
+        return [
+            _plain("one text", rows, _one_text),
+            _judged_network("each step alone", alone, rows, training),
+        ]
     if answers_sets(task):
         found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
         if wordy(features) and not task.aligned:
@@ -111,6 +118,24 @@ def _of_forecast(rows: Rows) -> list[Baseline]:
     return [plain(name, forecast) for name, forecast in named.items()]
 
 
+def _judged_network(
+    name: str, network: NetworkOptions, rows: Rows, training: TrainingOptions
+) -> Baseline:
+    """A network that writes its answers, for the rows' own task."""
+
+    def make(folder: str, tell: Tell) -> Made:
+        metrics, model = judged_network(
+            rows, network, training, folder, lambda event: tell(_words(event))
+        )
+        return Made(metrics, model.count_params())
+
+    return Baseline(name, _trained_with(network, training), make)
+
+
+def _trained_with(network: NetworkOptions, training: TrainingOptions) -> dict[str, Any]:
+    return {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
+
+
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:
     """Whose code the baselines of an experiment run."""
     slices = [slice_module("features", options.kind) for options in features.values()]
@@ -128,8 +153,7 @@ def _network(name: str, network: NetworkOptions, rows: Rows, training: TrainingO
         metrics = judged(rows.task, rows.label_names, rows.test.targets, answers.scores)
         return Made(metrics, answers.parameters)
 
-    options = {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
-    return Baseline(name, options, make)
+    return Baseline(name, _trained_with(network, training), make)
 
 
 def _words(event: Event) -> str:
@@ -151,6 +175,10 @@ def _majority(rows: Rows, tell: Tell) -> Made:
 
 def _most_frequent(rows: Rows, tell: Tell) -> Made:
     return Made(track.most_frequent(rows), len(rows.label_names))
+
+
+def _one_text(rows: Rows, tell: Tell) -> Made:
+    return Made(transcribe.one_text(rows), None)
 
 
 def _keywords(rows: Rows, tell: Tell) -> Made:

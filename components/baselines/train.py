@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.baselines.rows import Rows
 from components.progress import Event
 from components.train.batches import bucketed
+from components.train.calibration import calibration_of
 from components.train.fit import fit
 from models.answers import answers
 from models.network import compile_network
@@ -84,11 +85,10 @@ def fitted(
 
 def calibrated(rows: Rows, model: keras.Model, training: TrainingOptions) -> Callable[[Any], Any]:
     """What the Trainer would have the network's scores go through."""
-    graph = graph_module("tasks", rows.task.kind)
-    if not hasattr(graph, "calibration"):
+    calibration = calibration_of(rows.task, model, rows.training_data, training)
+    if not calibration:
         return lambda scores: scores
-    _, validation = rows.training_data.batches(training, training.seed)
-    calibration = graph.calibration(rows.task, model, validation)
+    graph = graph_module("tasks", rows.task.kind)
     return lambda scores: graph.calibrated(rows.task, scores, calibration)
 
 

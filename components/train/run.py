@@ -12,6 +12,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components.embeddings.artifact import embeddings_folder, read_coverage
 from components.spec import TRAIN_KEY, TrainConfig
 from components.train import gradient_record
+from components.train.calibration import calibration_of
 from components.train.checkpoint import finish, resume_folder
 from components.train.data import load
 from components.train.fit import fit
@@ -24,6 +25,8 @@ from models.search_space import chosen
 
 KERAS_MODEL, HISTORY, VALUES = "model.keras", "history.json", "values.json"
 TENSORBOARD = "tensorboard"
+SHOWN_NUMBERS = 1000
+"""Of an array of the calibration, in ``rondo.json``; larger ones are in the graph only."""
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -63,10 +66,7 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     log_folder = os.path.join(folder, TENSORBOARD)
     history = fit(network, data, options.training, folder, task=config.task, log_folder=log_folder)
-    calibration = {}
-    if hasattr(task, "calibration"):
-        _, validation = data.batches(options.training, options.training.seed)
-        calibration = task.calibration(config.task, network, validation)
+    calibration = calibration_of(config.task, network, data, options.training)
     used = {
         "network": options.network.model_dump(),
         "training": options.training.model_dump(),
@@ -95,7 +95,11 @@ def run_fn(fn_args: FnArgs) -> None:
             "name": config.name,
             "values": used,
             "embeddings": coverage,
-            "calibration": {name: value.tolist() for name, value in calibration.items()},
+            "calibration": {
+                name: value.tolist()
+                for name, value in calibration.items()
+                if value.size <= SHOWN_NUMBERS
+            },
             "truncated": {name: cut._asdict() for name, cut in truncation.items()},
         },
     )

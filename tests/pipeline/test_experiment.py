@@ -234,8 +234,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown format": (
         changed("format: csv", "format: csvv"),
         "4: data.format: 'csvv' came; allowed: aligned, audio, conll, csv, database, files, "
-        "images, json, jsonl, parquet, text, tfrecord, timeseries, or a reader's dotted path; "
-        "did you mean csv?",
+        "images, json, jsonl, parquet, text, tfrecord, timeseries, utterances, or a reader's "
+        "dotted path; did you mean csv?",
     ),
     "unknown split": (
         changed("format: csv", "format: csv\n  split:\n    by: groups"),

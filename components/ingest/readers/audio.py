@@ -19,7 +19,7 @@ from components.ingest.labelled_files import (
     table_companions,
 )
 from components.ingest.rows import Row
-from models.features.audio import SAMPLE_BITS, wav_header
+from models.features.audio import wav_header
 
 PATTERNS = ("*.wav", "*.zip", "*/*.wav")
 companions = table_companions
@@ -64,10 +64,9 @@ def _fields(content: bytes, stated_rate: int | None) -> dict[str, Any]:
             f"has {rate} samples a second, where data.rate states {stated_rate} (resample it, or "
             "state no rate if the features take any)"
         )
-    frames = header.data_bytes // (header.channels * SAMPLE_BITS // 8)
     return {
         "audio": content,
-        "seconds": frames / rate,
+        "seconds": header.samples / rate,
         "rate": rate,
         "channels": header.channels,
     }

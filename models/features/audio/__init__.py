@@ -70,6 +70,14 @@ class Options(StepOptions):
         """The lowest and the highest frequency, in hertz."""
         return self.lowest, self.highest or self.sample_rate / 2
 
+    def steps_of(self, value: Any) -> int | None:
+        if self.per_step:
+            return None
+        header = wav_header(value)
+        samples = round(header.samples * self.sample_rate / header.sample_rate)
+        frames = 1 + max(samples - self.frame_samples, 0) // self.hop_samples
+        return frames if self.max_length is None else min(frames, self.max_length)
+
     def read_value(self, column: str, value: Any) -> RawValue:
         content = self.raw_value.read(column, value)
         try:
@@ -102,11 +110,18 @@ class WavHeader(NamedTuple):
         sample_rate: samples a second.
         channels: one or more.
         data_bytes: of the samples of all channels.
+        data_start: where in the file they begin, in bytes.
     """
 
     sample_rate: int
     channels: int
     data_bytes: int
+    data_start: int
+
+    @property
+    def samples(self) -> int:
+        """Samples of each channel."""
+        return self.data_bytes // (self.channels * SAMPLE_BITS // 8)
 
 
 def wav_header(content: bytes) -> WavHeader:
@@ -143,15 +158,25 @@ def wav_header(content: bytes) -> WavHeader:
                 )
             if size < channels * SAMPLE_BITS // 8:
                 raise ValueError("a wav file without any sample")
-            return WavHeader(rate, channels, size)
+            return WavHeader(rate, channels, size, place)
         place += size + size % 2
     raise ValueError("a broken wav file: it has no data chunk")
 
 
 def silent_wav(sample_rate: int) -> bytes:
     """The shortest wav file: one sample of silence."""
-    size = SAMPLE_BITS // 8
-    form = struct.pack("<HHIIHH", PCM, 1, sample_rate, sample_rate * size, size, SAMPLE_BITS)
+    return wav_content(bytes(SAMPLE_BITS // 8), sample_rate)
+
+
+def wav_content(samples: bytes, sample_rate: int) -> bytes:
+    """A wav file of one channel.
+
+    Args:
+        samples: of 16 bits, signed, the low byte first.
+        sample_rate: samples a second.
+    """
+    width = SAMPLE_BITS // 8
+    form = struct.pack("<HHIIHH", PCM, 1, sample_rate, sample_rate * width, width, SAMPLE_BITS)
     content = b"WAVEfmt " + struct.pack("<I", len(form)) + form
-    content += b"data" + struct.pack("<I", size) + bytes(size)
+    content += b"data" + struct.pack("<I", len(samples)) + samples
     return b"RIFF" + struct.pack("<I", len(content)) + content

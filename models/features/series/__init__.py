@@ -62,6 +62,9 @@ class Options(FeatureOptions):
     def pointwise(self) -> bool:
         return self.keeps_steps
 
+    def steps_of(self, value: Any) -> int | None:
+        return len(value) if self.max_length is None else min(len(value), self.max_length)
+
     def read_present(self, column: str, value: Any) -> RawValue:
         if self.depth > 1 and isinstance(value, str) and value.strip():
             raise self.raw.unlisted(column, value)

@@ -20,7 +20,7 @@ from models.layers.attention import (
     LuongPooling,
     SelfAttentionPooling,
 )
-from models.layers.convolution import SequenceConvolution
+from models.layers.convolution import SequenceConvolution, StridedLengths
 from models.layers.pooling import POOLINGS
 from models.layers.transformer import TransformerBlock
 
@@ -229,6 +229,32 @@ def test_layers_of_convolution_stack() -> None:
     assert not np.asarray(together)[0, 2:].any()
 
 
+@pytest.mark.parametrize(("size", "strides"), [(3, 2), (9, 4), (2, 2), (5, 5)])
+def test_steps_that_become_one_never_see_the_padding(size: int, strides: int) -> None:
+    layer = SequenceConvolution(4, size, strides=strides, dtype="float64")
+    again = SequenceConvolution.from_config(layer.get_config())
+    lengths = np.array([7, 12, 1])
+    left = StridedLengths(strides)(lengths)
+    np.testing.assert_array_equal(left, -(-lengths // strides))
+    for width in (12, 13, 17):
+        values = np.random.default_rng(0).normal(size=(3, width, UNITS))
+        values[:, :12] = np.random.default_rng(1).normal(size=(3, 12, UNITS))
+        found = np.asarray(layer(values, lengths))
+        again(values, lengths)
+        again.set_weights(layer.get_weights())
+        np.testing.assert_array_equal(again(values, lengths), found)
+        assert found.shape == layer.compute_output_shape(values.shape, lengths.shape)
+        kernel, bias = (np.asarray(weight) for weight in layer.get_weights())
+        before = (size - strides) // 2
+        for row, length in zip(range(3), lengths, strict=True):
+            padded = np.pad(values[row, :length], [(before, size + strides), (0, 0)])
+            for step in range(int(left[row])):
+                seen = padded[step * strides : step * strides + size]
+                expected = np.maximum(np.einsum("ku,kuf->f", seen, kernel) + bias, 0.0)
+                np.testing.assert_allclose(found[row, step], expected, rtol=1e-9, atol=1e-12)
+            assert not found[row, int(left[row]) :].any()
+
+
 @pytest.mark.parametrize("name", POOLINGS)
 def test_every_pooling_is_made_by_its_name_alone(name: str) -> None:
     values, lengths = np.ones((2, 3, UNITS), np.float32), np.array([1, 3], np.int32)
@@ -242,6 +268,8 @@ def test_every_pooling_is_made_by_its_name_alone(name: str) -> None:
     [
         (lambda: SequenceConvolution(0), "filters: 0 came"),
         (lambda: SequenceConvolution(2, 0), "kernel_size: 0 came"),
+        (lambda: SequenceConvolution(2, 3, strides=0), "strides: 0 came"),
+        (lambda: SequenceConvolution(2, 3, strides=4), "strides: 4 came; a kernel of 3"),
         (lambda: SelfAttentionPooling(heads=0), "heads: 0 came"),
         (lambda: TransformerBlock(heads=0), "heads: 0 came"),
         (lambda: built(Case(lambda **o: TransformerBlock(3, **o), transformer)), "3 do not divide"),
