@@ -202,8 +202,8 @@ class Decoder(keras.layers.Layer):
             memory: see ``memory``.
 
         Returns:
-            logits float32 ``[batch, scored_ids]``, the new state, and the weights of what was looked
-            at ``[batch, time]`` (None without attention).
+            logits float32 ``[batch, scored_ids]``, the new state, and the weights of what was
+            looked at ``[batch, time]`` (None without attention).
         """
         weights, vector, state = self._read(self.embedding(tokens), state, memory, False)
         return self.scored(vector), state, weights
