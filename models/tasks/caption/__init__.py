@@ -61,6 +61,11 @@ class Options(TaskOptions):
         return self.image is not None and self.attention != "none"
 
     @property
+    def feeds(self) -> bool:
+        """Whether the decoder reads what it saw before."""
+        return self.feeding and self.looks
+
+    @property
     def terms(self) -> dict[str, Any]:
         return {"text": self.text.model_dump(exclude={"vocabulary", "subwords", "max_length"})}
 
@@ -97,6 +102,8 @@ class Options(TaskOptions):
         return self.model_copy(update={"image": found})
 
     def network_problems(self, network: Plain) -> dict[str, str]:
+        if network.build_model is not None:
+            return {"build_model": "a caption's network writes as well as reads (leave it out)"}
         problems = {}
         if network.cell == "none" or network.layers == 0:
             field = "cell" if network.cell == "none" else "layers"
@@ -104,7 +111,7 @@ class Options(TaskOptions):
                 f"{getattr(network, field)} keeps nothing from piece to piece, and a text is "
                 "written piece by piece (take a recurrent cell, and one layer at least)"
             )
-        if network.recurrent_dropout and self.feeding:
+        if network.recurrent_dropout and self.feeds:
             problems["recurrent_dropout"] = (
                 "with the task's feeding the decoder's steps are computed one by one, without it "
                 "(leave it out, or write feeding: false)"

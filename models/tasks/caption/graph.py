@@ -14,17 +14,18 @@ import numpy as np
 import tensorflow as tf
 
 from models.asked import Asked
+from models.export import network_inputs, received, sent_specs
 from models.features.analyzers import Analyzers, Learnt
 from models.features.sequences import UNKNOWN
 from models.options import LABEL, FeatureOptions
 from models.tasks.caption import Options, judging
+from models.tasks.caption import network as networks
 from models.tasks.caption.network import (
     DECODER,
     FED,
     LENGTHS,
     VALUES,
     VECTOR,
-    build,
     encoder_of,
     grid_size,
 )
@@ -33,9 +34,9 @@ from models.tasks.names import PADDING, Labels
 from models.writing.beam import IMPOSSIBLE, Written, beam_search
 from models.writing.text import joined, pieces, target_ids
 
-__all__ = ["build"]
 END = 0
 
+build = networks.build
 statistics = judging.statistics
 example_statistics = judging.example_statistics
 summarise = judging.summarise
@@ -125,7 +126,8 @@ def written(
         END,
         options.text.max_length,
         min(width, decoder.scored_ids),
-        options.length_penalty,
+        # Of one text only the likeliest piece counts, however long the text gets by it.
+        options.length_penalty if width > 1 else 0.0,
         seen=seen,
     )
 
@@ -230,9 +232,11 @@ def endpoints(
     transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
     calibration: Mapping[str, np.ndarray],
 ) -> dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[Any]]]:
-    """``greedy``, which answers as ``serving_default`` does, faster and with one text."""
-    from models.export import network_inputs, received, sent_specs
-
+    """``greedy``, which answers as ``serving_default`` does, faster and with one text; nothing
+    where that is greedy itself.
+    """
+    if options.beam_width == 1:
+        return {}
     specs: dict[str, tf.TensorSpec] = {}
     for name, feature in features.items():
         specs |= sent_specs(name, feature.raw)

@@ -70,7 +70,7 @@ def build(
         network.layers,
         network.embedding_size,
         (task.attention or "bahdanau") if task.looks else None,
-        task.feeding and task.looks,
+        task.feeds,
         network.dropout,
         network.cell_options,
         name=DECODER,
