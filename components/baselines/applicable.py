@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.baselines import forecasts, tagging, track
+from components.baselines import captions, forecasts, tagging, track
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
 from components.baselines.train import trained
+from components.baselines.written import judged_network
 from components.progress import EpochEnd, Event, StepEnd
 from models.baselines.encoders import Scores, readable, wordy
 from models.baselines.logistic import tfidf_logistic_regression
@@ -65,6 +66,8 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
             _plain("most frequent values", rows, _most_frequent),
             _plain("values named last", rows, _keywords),
         ]
+    if task.kind == "caption":
+        return _of_caption(rows, network, training)
     if answers_sets(task):
         found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
         if wordy(features) and not task.aligned:
@@ -111,6 +114,31 @@ def _of_forecast(rows: Rows) -> list[Baseline]:
     return [plain(name, forecast) for name, forecast in named.items()]
 
 
+def _of_caption(rows: Rows, network: NetworkOptions, training: TrainingOptions) -> list[Baseline]:
+    found = [_plain("most frequent text", rows, _most_frequent_text)]
+    if rows.task.looks:
+        found.append(_judged_network("without attention", network, captions.blind(rows), training))
+    return found
+
+
+def _judged_network(
+    name: str, network: NetworkOptions, rows: Rows, training: TrainingOptions
+) -> Baseline:
+    """A network that writes its answers, for the rows' own task."""
+
+    def make(folder: str, tell: Tell) -> Made:
+        metrics, model = judged_network(
+            rows, network, training, folder, lambda event: tell(_words(event))
+        )
+        return Made(metrics, model.count_params())
+
+    return Baseline(name, _trained_with(network, training), make)
+
+
+def _trained_with(network: NetworkOptions, training: TrainingOptions) -> dict[str, Any]:
+    return {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
+
+
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:
     """Whose code the baselines of an experiment run."""
     slices = [slice_module("features", options.kind) for options in features.values()]
@@ -128,8 +156,7 @@ def _network(name: str, network: NetworkOptions, rows: Rows, training: TrainingO
         metrics = judged(rows.task, rows.label_names, rows.test.targets, answers.scores)
         return Made(metrics, answers.parameters)
 
-    options = {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
-    return Baseline(name, options, make)
+    return Baseline(name, _trained_with(network, training), make)
 
 
 def _words(event: Event) -> str:
@@ -151,6 +178,10 @@ def _majority(rows: Rows, tell: Tell) -> Made:
 
 def _most_frequent(rows: Rows, tell: Tell) -> Made:
     return Made(track.most_frequent(rows), len(rows.label_names))
+
+
+def _most_frequent_text(rows: Rows, tell: Tell) -> Made:
+    return Made(captions.most_frequent(rows), None)
 
 
 def _keywords(rows: Rows, tell: Tell) -> Made:

@@ -94,6 +94,11 @@ def grid_size(network: keras.Model, image: str) -> tuple[int, int]:
     return rows, columns
 
 
+def cell_of_grid(task: Options) -> int:
+    """Pixels of a picture, along either side, that a place of the grid stands for."""
+    return 2 ** len(task.filters or FILTERS)
+
+
 def _picture(
     name: str,
     features: Mapping[str, FeatureOptions],
