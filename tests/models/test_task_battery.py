@@ -123,7 +123,7 @@ def test_the_saved_network_answers_alike(built: BuiltTask, tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_the_exported_model_is_the_network(case: str, tmp_path: Path) -> None:
-    # Recurrent layers are slow to write, and are exported by the battery of cells; a decoder has one.
+    # Recurrent layers are slow to write; the battery of cells exports them, and decoders have to.
     given = CASES[case]
     task = options_class("tasks", given.task["kind"]).model_validate(given.task)
     shallow = not task.network_problems(SHALLOW)
