@@ -64,15 +64,11 @@ class Explained:
     """
 
     def __init__(self, experiment: Experiment, record: RunRecord, count: int) -> None:
-        missing = {"examples", "model_run", "transform_graph"} - set(record.artifacts)
-        if missing:
-            raise WorkspaceError(
-                f"{experiment.name}: no trained model yet (`rondo run FILE` first)"
-            )
+        check_trained(experiment, record)
         if experiment.task.kind not in TASKS:
             raise WorkspaceError(
-                f"{experiment.name}: labels are explained, of the tasks {' and '.join(TASKS)}; "
-                f"this is {described(experiment)}"
+                f"{experiment.name}: labels are explained, of the tasks {' and '.join(TASKS)}, and "
+                f"captions; this is {described(experiment)}"
             )
         if answers_sets(experiment.task):
             raise WorkspaceError(
@@ -82,7 +78,7 @@ class Explained:
         self.experiment = experiment
         self.transform = tft.TFTransformOutput(record.artifacts["transform_graph"])
         self.network = trained_network(experiment, record.artifacts["model_run"])
-        self.rows = _spread(list(raw_examples(record.artifacts["examples"], "test")), count)
+        self.rows = spread(list(raw_examples(record.artifacts["examples"], "test")), count)
         self.raw = {
             name: [list_of(row, name, options.raw) for row in self.rows]
             for name, options in experiment.features.items()
@@ -134,7 +130,7 @@ class Explained:
         found = []
         for row, example in enumerate(self.rows):
             places = np.flatnonzero(of_row == row)
-            truth = _strings(example, self.experiment.task.label)
+            truth = strings(example, self.experiment.task.label)
             found.append(
                 Explanation(
                     [
@@ -252,11 +248,23 @@ def _attribution(explanation: Explanation, feature: str) -> Any:
     return figures.step_attribution_figure(steps, names, shares, f"{feature}: what spoke for each")
 
 
-def _spread(rows: list[tf.train.Example], count: int) -> list[tf.train.Example]:
+def check_trained(experiment: Experiment, record: RunRecord) -> None:
+    """Looks whether a run has what explaining reads.
+
+    Raises:
+        WorkspaceError: it has no trained model.
+    """
+    if {"examples", "model_run", "transform_graph"} - set(record.artifacts):
+        raise WorkspaceError(f"{experiment.name}: no trained model yet (`rondo run FILE` first)")
+
+
+def spread(rows: list[tf.train.Example], count: int) -> list[tf.train.Example]:
+    """So many of the rows, evenly spread over all."""
     places = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)
     return [rows[place] for place in places]
 
 
-def _strings(row: tf.train.Example, name: str) -> list[str]:
+def strings(row: tf.train.Example, name: str) -> list[str]:
+    """The text, or texts, that an example has under a name."""
     values = row.features.feature[name].bytes_list.value
     return [value.decode("utf-8", "replace") for value in values]

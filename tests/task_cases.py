@@ -93,6 +93,14 @@ STROKES = [
     {"pen": [[1, 2]] * 4 + [[-1, 0]] * 9, "text": "b a", "hand": "right"},
     {"pen": [[0, 2], [1, 1], [0, 2]], "text": "A", "hand": "left"},
 ]
+GREY = [[[0.0, 90.0, 255.0], [10.0, 0.0, 30.0]], [[255.0, 0.0, 0.0], [70.0, 80.0, 90.0]]]
+"""Two pictures of 2 rows and 3 columns."""
+PICTURES = [
+    {"scan": GREY[0], "film": GREY[:1], "size": 1.5, "said": "a b"},
+    {"scan": GREY[1], "film": [GREY[1], GREY[0], GREY[0]], "size": -2.0, "said": "new b b"},
+    {"scan": GREY[0][::-1], "film": GREY, "size": 0.5, "said": "A b"},
+]
+PIXELS = {"height": 2, "width": 3, "pixels": [2, 3, 1]}
 CASES = {
     "classify": TaskCase(
         {"kind": "classify", "label": "mood"},
@@ -160,6 +168,42 @@ CASES = {
         },
         DIALOGS,
         {"label.food": ["none", "thai"], "label.area": ["none", "north"]},
+    ),
+    "caption": TaskCase(
+        {
+            **{"kind": "caption", "label": "said", "filters": [4], "beam_width": 3},
+            "text": {"max_length": 4},
+        },
+        {"scan": {"kind": "image", **PIXELS}},
+        [
+            {**row, "scan": [[[pixel] for pixel in line] for line in row["scan"]]}
+            for row in PICTURES
+        ],
+        {"label": ["b", "a"]},
+    ),
+    "caption of a clip": TaskCase(
+        {
+            **{"kind": "caption", "label": "said", "filters": [4], "attention": "luong"},
+            **{"feeding": False, "beam_width": 2, "text": {"max_length": 4}},
+        },
+        {
+            "film": {"kind": "image", "per_step": True, **PIXELS},
+            "size": {"kind": "numeric"},
+        },
+        [
+            {**row, "film": [[[[p] for p in line] for line in one] for one in row["film"]]}
+            for row in PICTURES
+        ],
+        {"label": ["b", "a"]},
+    ),
+    "caption of a vector": TaskCase(
+        {"kind": "caption", "label": "said", "beam_width": 1, "text": {"max_length": 4}},
+        {
+            "size": {"kind": "numeric"},
+            "walk": {"kind": "series", "column": "walk", "scale": "none"},
+        },
+        [row | {"walk": [1.0, 2.0][: 1 + place % 2]} for place, row in enumerate(PICTURES)],
+        {"label": ["b", "a"]},
     ),
     "forecast": TaskCase(
         {

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.baselines import forecasts, tagging, track, transcribe
+from components.baselines import captions, forecasts, tagging, track, transcribe
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
@@ -72,6 +72,8 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
             _plain("one text", rows, _one_text),
             _judged_network("each step alone", alone, rows, training),
         ]
+    if task.kind == "caption":
+        return _of_caption(rows, network, training)
     if answers_sets(task):
         found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
         if wordy(features) and not task.aligned:
@@ -116,6 +118,13 @@ def _of_forecast(rows: Rows) -> list[Baseline]:
         )
 
     return [plain(name, forecast) for name, forecast in named.items()]
+
+
+def _of_caption(rows: Rows, network: NetworkOptions, training: TrainingOptions) -> list[Baseline]:
+    found = [_plain("most frequent text", rows, _most_frequent_text)]
+    if rows.task.looks:
+        found.append(_judged_network("without attention", network, captions.blind(rows), training))
+    return found
 
 
 def _judged_network(
@@ -179,6 +188,10 @@ def _most_frequent(rows: Rows, tell: Tell) -> Made:
 
 def _one_text(rows: Rows, tell: Tell) -> Made:
     return Made(transcribe.one_text(rows), None)
+
+
+def _most_frequent_text(rows: Rows, tell: Tell) -> Made:
+    return Made(captions.most_frequent(rows), None)
 
 
 def _keywords(rows: Rows, tell: Tell) -> Made:

@@ -109,6 +109,56 @@ def attention_figure(steps: Sequence[str], found: LayerWeights) -> Figure:
     return figure
 
 
+def caption_figure(
+    pictures: np.ndarray, pieces: Sequence[str], weights: np.ndarray, cell: int, title: str
+) -> Figure:
+    """Where a decoder looked when it wrote each piece, over the picture, a panel a piece.
+
+    Args:
+        pictures: brightness from 0 to 1, ``[pictures, height, width, channels]``, side by side.
+        pieces: as they were written, one at least.
+        weights: ``[pieces, rows, columns]``, or ``[pieces, pictures, rows, columns]``; beyond the
+            pictures there may be more.
+        cell: pixels, along either side, that a weight is of.
+        title: of the whole.
+    """
+    count, height, width, channels = pictures.shape
+    if weights.ndim == 3:
+        weights = weights[:, None]
+    strip = np.concatenate(list(pictures), axis=1)
+    shown = strip[:, :, 0] if channels == 1 else strip
+    along = 1 if width * count > 2 * height else min(len(pieces), 4)
+    down = -(-len(pieces) // along)
+    wide = 6.5 if along == 1 else 2.2 * along
+    panel = (wide / along) * height / (width * count)
+    figure = Figure((wide + 0.9, (panel + 0.35) * down + 0.5), dpi=DOTS, layout="constrained")
+    panels = figure.subplots(down, along, squeeze=False).ravel()
+    top = float(weights.max(initial=0.0)) or 1.0
+    drawn = None
+    for ax, piece, looked in zip(panels, pieces, weights, strict=False):
+        ax.imshow(np.clip(shown, 0.0, 1.0), cmap="gray", vmin=0.0, vmax=1.0)
+        for place, of_picture in enumerate(looked[:count]):
+            rows, columns = of_picture.shape
+            left = place * width - 0.5
+            drawn = ax.imshow(
+                of_picture,
+                cmap="autumn_r",
+                vmin=0.0,
+                vmax=top,
+                alpha=0.75 * of_picture / top,
+                interpolation="nearest",
+                extent=(left, left + columns * cell, rows * cell - 0.5, -0.5),
+            )
+        ax.set_xlim(-0.5, width * count - 0.5)
+        ax.set_ylim(height - 0.5, -0.5)
+        ax.set_title(_plain(piece), fontsize=9, loc="left", parse_math=False)
+    for ax in panels:
+        ax.set_axis_off()
+    figure.colorbar(drawn, ax=list(panels), pad=0.01).set_label("weight (share of 1)", fontsize=8)
+    figure.suptitle(title, fontsize=10, parse_math=False)
+    return figure
+
+
 def neighbours_figure(word: str, neighbours: Sequence[tuple[str, float]], title: str) -> Figure:
     """The nearest neighbours of a word and their cosines."""
     figure = Figure((6.0, 1.2 + 0.28 * len(neighbours)), dpi=DOTS, layout="constrained")

@@ -18,7 +18,8 @@ NEIGHBOURS = 10
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     help="Writes PNG files of each row there (of the same name: anew): what each step contributed, "
-    "hidden states and gates of each recurrent layer, weights of attention.",
+    "hidden states and gates of each recurrent layer, weights of attention; of a caption what was "
+    "looked at, over the picture.",
 )
 @click.option(
     "--neighbours",
@@ -31,7 +32,8 @@ def command(name: str, rows: int, figures: Path | None, neighbours: str | None, 
     """Answers some test rows with NAME's last judged model and marks the words that decided.
 
     Green words spoke for the answer, red ones against it (integrated gradients at the embedding).
-    Of a tagged row each word has its label, green if it is right.
+    Of a tagged row each word has its label, green if it is right.  A caption is shown beside the
+    true one where that is another.
     """
     from pipeline.cli.latest import latest_judged
 
@@ -46,13 +48,13 @@ def command(name: str, rows: int, figures: Path | None, neighbours: str | None, 
 def show_explanations(console, experiment, record, rows: int, figures: Path | None = None) -> None:
     """Prints the rows; writes their figures into a folder, if one is given."""
     with console.status("loading the model"):
-        from pipeline.explain import Explained
-
-        explained = Explained(experiment, record, rows)
+        explained = _loaded(experiment, record, rows)
     with console.status("working out what decided"):
         explanations = explained.explanations
     for explanation in explanations:
-        if experiment.task.steps_of is None:
+        if experiment.task.kind == "caption":
+            _show_caption(console, explanation)
+        elif experiment.task.steps_of is None:
             _show_row(console, explanation)
         else:
             _show_tags(console, explanation, experiment.task.steps_of)
@@ -64,6 +66,27 @@ def show_explanations(console, experiment, record, rows: int, figures: Path | No
             written += 1
             status.update(f"drawing: {path.name}")
     console.print(f"{written} figures in {figures}", markup=False, soft_wrap=True)
+
+
+def _loaded(experiment, record, rows: int):
+    if experiment.task.kind == "caption":
+        from pipeline.explain_caption import ExplainedCaptions
+
+        return ExplainedCaptions(experiment, record, rows)
+    from pipeline.explain import Explained
+
+    return Explained(experiment, record, rows)
+
+
+def _show_caption(console, described) -> None:
+    """The text, and the true one where that is another."""
+    from rich.text import Text
+
+    line = Text(
+        f"{described.text} {described.probability:.2f}", "green" if described.right else "red"
+    )
+    line.append("" if described.right else f"  (it is {described.truth})", "red")
+    console.print(line)
 
 
 def _show_row(console, explanation) -> None:
@@ -108,6 +131,13 @@ def show_neighbours(console, experiment, record, word: str, figures: Path | None
     from rich.table import Table
     from rich.text import Text
 
+    from pipeline.workspace import WorkspaceError
+
+    if experiment.task.kind == "caption":
+        raise WorkspaceError(
+            f"{experiment.name}: --neighbours is of words that a network reads; this one "
+            "writes them (leave it out)"
+        )
     with console.status("loading the model"):
         from models.insight.figures import neighbours_figure
         from pipeline.explain import Explained

@@ -221,7 +221,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown task": (
         changed("kind: classify", "kind: clasify"),
-        "7: task.kind: 'clasify' came; allowed: classify, ",
+        "7: task.kind: 'clasify' came; allowed: caption, classify, ",
     ),
     "kind that cannot be imported": (
         changed("kind: text", "kind: nowhere.features"),

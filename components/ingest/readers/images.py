@@ -9,6 +9,10 @@ The row of a file holds ``image`` (its bytes as they are, which the network's gr
 (``components.ingest.labelled_files``).  A row of an IDX file holds ``image`` as numbers
 ``[rows][columns]`` from 0 to 255, ``number`` (from 1) and, where the labels stand beside
 (``train-labels-idx1-ubyte``), ``label``.  An image in memory at a time.
+
+With ``strips`` the labelled images of an IDX file are set side by side, a strip a row
+(``components.ingest.strips``): ``image`` (a png), ``text`` (its words), ``images`` (how many),
+``numbers`` (which) and ``block`` (where in the file they are from).
 """
 
 import os
@@ -16,7 +20,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, Self
+
+from pydantic import model_validator
 
 from components.ingest.labelled_files import (
     LabelledFileOptions,
@@ -26,6 +32,7 @@ from components.ingest.labelled_files import (
 from components.ingest.options import DataOptions
 from components.ingest.parts import UNREADABLE, local
 from components.ingest.rows import MAX_FIELD_BYTES, BadFile, Row
+from components.ingest.strips import LabelledImage, StripOptions, fields_of, strips
 from models.raw import shown
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -41,9 +48,25 @@ IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
 
 
 class Options(LabelledFileOptions):
-    """Options of images, which are those of files that are a row each."""
+    """Options of images: those of files that are a row each, and strips.
+
+    Attributes:
+        strips: sets the labelled images of an IDX file side by side, ``{}`` for up to five.
+    """
 
     own_fields: ClassVar[tuple[str, ...]] = (*LabelledFileOptions.own_fields, "image")
+
+    strips: StripOptions | None = None
+
+    @model_validator(mode="after")
+    def _no_image_in_two_splits(self) -> Self:
+        again = self.strips is not None and self.strips.passes > 1
+        if again and self.group != "block" and not self.allow_leaks:
+            raise ValueError(
+                f"strips.passes: {self.strips.passes} sets an image to that many strips, which "
+                "could fall to different splits (write group: block)"
+            )
+        return self
 
 
 def companions(path: str, options: DataOptions) -> list[str]:
@@ -60,6 +83,8 @@ def rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
     """
     if _is_idx(path):
         yield from _idx_rows(stream, path, options)
+    elif options.strips is not None:
+        raise BadFile(path, None, "strips: are of IDX files, which hold labelled images")
     else:
         yield from labelled_rows(stream, path, options, ENDINGS, _fields)
 
@@ -121,6 +146,43 @@ def _idx_rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
     size = height * width
     if not 0 < size <= MAX_FIELD_BYTES:
         raise BadFile(path, None, f"announces images of {height} x {width} pixels")
+    found = _labelled_images(stream, path, count, size)
+    if options.strips is not None:
+        yield from _strip_rows(found, width, path, options.strips)
+        return
+    for number, (pixels, label) in enumerate(found, start=1):
+        image = [list(pixels[start : start + width]) for start in range(0, size, width)]
+        fields: dict[str, Any] = {"image": image, "number": number}
+        yield Row(number, fields if label is None else fields | {"label": str(label)})
+
+
+def _strip_rows(
+    images: Iterator[tuple[bytes, int | None]], width: int, path: str, options: StripOptions
+) -> Iterator[Row]:
+    labelled = (
+        LabelledImage(pixels, _needed(label, path), number)
+        for number, (pixels, label) in enumerate(images, start=1)
+    )
+    name = os.path.basename(path).removesuffix(".gz")
+    try:
+        for number, strip in enumerate(strips(labelled, width, name, options), start=1):
+            yield Row(number, fields_of(strip))
+    except ValueError as error:
+        raise BadFile(path, None, str(error)) from error
+
+
+def _needed(label: int | None, path: str) -> int:
+    if label is None:
+        raise BadFile(
+            path, None, "has no file of labels beside, and strips are described by labels"
+        )
+    return label
+
+
+def _labelled_images(
+    stream: BinaryIO, path: str, count: int, size: int
+) -> Iterator[tuple[bytes, int | None]]:
+    """The pixels of each image of an IDX file, and its label if there are labels beside."""
     with ExitStack() as opened:
         labels, beside = None, _labels_beside(path)
         if beside is not None:
@@ -134,11 +196,7 @@ def _idx_rows(stream: BinaryIO, path: str, options: Options) -> Iterator[Row]:
             pixels = stream.read(size)
             if len(pixels) < size:
                 raise BadFile(path, number, f"ends in image {number} of {count} (fetch it again)")
-            image = [list(pixels[start : start + width]) for start in range(0, size, width)]
-            fields: dict[str, Any] = {"image": image, "number": number}
-            if labels is not None:
-                fields["label"] = _label(labels, beside, number)
-            yield Row(number, fields)
+            yield pixels, None if labels is None else _label(labels, beside, number)
     if stream.read(1):
         raise BadFile(path, count, f"goes on behind the {count} images that it announces")
 
@@ -159,7 +217,7 @@ def _header(stream: BinaryIO, path: str, magic: int, dimensions: int) -> tuple[i
     return struct.unpack_from(f">{dimensions}I", head, 4)
 
 
-def _label(labels: BinaryIO, path: str | None, number: int) -> str:
+def _label(labels: BinaryIO, path: str | None, number: int) -> int:
     assert path is not None
     try:
         label = labels.read(1)
@@ -167,4 +225,4 @@ def _label(labels: BinaryIO, path: str | None, number: int) -> str:
         raise BadFile(path, number, f"cannot be read beyond this label: {error}") from error
     if not label:
         raise BadFile(path, number, f"ends before label {number} (fetch it again)")
-    return str(label[0])
+    return label[0]

@@ -71,6 +71,23 @@ def test_many_steps_are_named_as_far_as_there_is_room() -> None:
     assert figure.get_figwidth() == figures.WIDEST
 
 
+@pytest.mark.parametrize(
+    ("pictures", "weights"),
+    [((1, 6, 40, 1), (2, 2, 10)), ((1, 8, 8, 3), (2, 2, 2)), ((2, 6, 8, 1), (2, 3, 2, 2))],
+)
+def test_a_caption_is_drawn_over_its_pictures(pictures: tuple, weights: tuple) -> None:
+    looked = RANDOM.uniform(size=weights)
+    figure = figures.caption_figure(
+        RANDOM.uniform(size=pictures), ["one", "$x_1$"], looked, 4, "one $x_1$"
+    )
+    assert drawn(figure).startswith(b"\x89PNG")
+    assert {"one", "$x_1$", "one $x_1$", "weight (share of 1)"} <= texts(figure)
+    panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    assert len(panels) == 2
+    # The picture, and over it what was looked at of each of the pictures that are there.
+    assert all(len(ax.images) == 1 + pictures[0] for ax in panels)
+
+
 def test_neighbours_are_ranked_by_cosine() -> None:
     vectors = np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0], [-1.0, 0.0], [0.0, 0.0]])
     found = nearest(vectors, 0, 9)
