@@ -97,7 +97,9 @@ def beam_search(
         log_probabilities = tf.where(ended[..., None], only_end, log_probabilities)
         longer = lengths[..., None] + tf.cast(~ended[..., None] & ~is_end, tf.int32)
         totals = total[..., None] + log_probabilities
-        ranked = tf.reshape(totals / penalty(longer), [batch, width * size])
+        # Greedy search takes the likeliest piece: of one text, a longer one is no rival.
+        scored = totals / penalty(longer) if width > 1 else totals
+        ranked = tf.reshape(scored, [batch, width * size])
         _, best = tf.math.top_k(ranked, width)
         parent, piece = best // size, best % size
         source = tf.reshape(row + parent, [-1])

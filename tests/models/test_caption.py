@@ -59,7 +59,7 @@ def test_features_that_do_not_fit_are_told(stated, features, problem: str) -> No
 
 
 @pytest.mark.parametrize(
-    "stated", [{"beam_width": 0}, {"filters": []}, {"text": {"max_length": 0}}]
+    "stated", [{"beam_width": 0}, {"filters": []}, {"filters": [0]}, {"text": {"max_length": 0}}]
 )
 def test_options_out_of_range_are_refused(stated: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"greater than or equal to 1|at least 1 item"):

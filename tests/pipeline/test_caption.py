@@ -27,7 +27,7 @@ features:
   image: {kind: image, height: 6, width: 23}
 task: {kind: caption, label: text, text: {max_length: 5}, filters: [8, 16], beam_width: 3}
 network: {cell: gru, units: 32, embedding_size: 8}
-training: {batch_size: 16, epochs: 25, learning_rate: 0.01, early_stopping: null}
+training: {batch_size: 16, epochs: 15, learning_rate: 0.01, early_stopping: null}
 release:
   thresholds: {exact_match: 0.6}
   slices: [images]
@@ -55,8 +55,8 @@ def write_lines(folder: Path, role: str, count: int, seed: int) -> None:
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("described")
-    write_lines(folder / "lines", "train", 1200, seed=1)
-    write_lines(folder / "lines", "t10k", 300, seed=2)
+    write_lines(folder / "lines", "train", 1000, seed=1)
+    write_lines(folder / "lines", "t10k", 200, seed=2)
     file = folder / "lines.yaml"
     file.write_text(EXPERIMENT, encoding="utf-8")
     return run_file(file, folder / "home")

@@ -1,7 +1,7 @@
 """Caption: a text about a picture, a short clip, or a vector (one to many)."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from models.raw import RawError, RawValue
 from models.writing import WrittenText
 
 Attention = Literal["bahdanau", "luong", "none"]
+Width = Annotated[int, Field(ge=1, le=4096)]
 IMAGE_FIELDS = ("filters", "kernel_size", "attention")
 """What is said of a picture only."""
 
@@ -48,7 +49,7 @@ class Options(TaskOptions):
 
     text: WrittenText = WrittenText()
     image: str | None = None
-    filters: tuple[int, ...] | None = Field(None, min_length=1, max_length=8)
+    filters: tuple[Width, ...] | None = Field(None, min_length=1, max_length=8)
     kernel_size: int | None = Field(None, ge=1, le=31)
     attention: Attention | None = None
     feeding: bool = True

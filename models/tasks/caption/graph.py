@@ -126,8 +126,7 @@ def written(
         END,
         options.text.max_length,
         min(width, decoder.scored_ids),
-        # Of one text only the likeliest piece counts, however long the text gets by it.
-        options.length_penalty if width > 1 else 0.0,
+        options.length_penalty,
         seen=seen,
     )
 

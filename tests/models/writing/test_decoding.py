@@ -67,10 +67,12 @@ def test_a_beam_as_wide_as_all_texts_finds_the_best_ones(seed: int, penalty: flo
         np.testing.assert_allclose([known[text] for text in found[:5]], scores[:5], rtol=1e-4)
 
 
-def test_greedy_takes_the_likeliest_piece_each_time() -> None:
-    state, first = begun(3, 5)
-    written = beam_search(step, state, first, END, STEPS)
-    for table, (found,) in zip(tables(3, 5), texts(written), strict=True):
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 3.0])
+def test_greedy_takes_the_likeliest_piece_each_time(penalty: float) -> None:
+    rows = 40
+    state, first = begun(3, rows)
+    written = beam_search(step, state, first, END, STEPS, length_penalty=penalty)
+    for table, (found,) in zip(tables(3, rows), texts(written), strict=True):
         expected, last = [], FIRST
         while len(expected) < STEPS:
             last = int(table[last].argmax())
