@@ -26,6 +26,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.answers import answers
 from models.asked import Asked
 from models.features.sequences import lengths_of
 from models.options import FeatureOptions, TaskOptions, graph_module
@@ -174,7 +175,7 @@ def write(
         return inputs_of(raw_of(sent))
 
     def scores_of(inputs: Mapping[str, tf.Tensor]) -> Any:
-        scores = network(inputs, training=False)
+        scores = answers(task, network, inputs)
         return graph.calibrated(task, scores, calibration) if calibration else scores
 
     def served(asked: Asked) -> dict[str, tf.Tensor]:

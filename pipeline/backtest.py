@@ -16,6 +16,7 @@ import tensorflow_transform as tft
 
 from components.read import list_of, raw_examples, text_of, value_of
 from components.spec import ID_FEATURE
+from models.answers import answers
 from models.asked import Asked
 from models.export import network_inputs
 from models.features.sequences import raw_tensor
@@ -101,7 +102,7 @@ def _statistics(
             for name, form in task.targets.items()
         }
         scores = (
-            network(dict(asked.inputs), training=False),
+            answers(task, network, asked.inputs),
             graph.baseline_scores(task, learnt, asked),
         )
         judged = []

@@ -18,7 +18,9 @@ import numpy as np
 import tensorflow as tf
 from keras_tuner import HyperParameters
 
-from components.train.batches import bucketed, elements, inputs_and_label, row_lengths
+from components.train.batches import elements, inputs_and_label, row_lengths
+from components.train.data import batches_of
+from models.answers import answers
 from models.network import compile_network
 from models.options import LABEL
 from models.own_network import Parts, build_any
@@ -59,7 +61,7 @@ def measured(task: Task) -> Calibration:
     network = build_any(parts, HyperParameters())
     if not network.compiled:
         compile_network(network, experiment.task, training, learnt)
-    batches = bucketed(rows, lengths, training.batch_size, training.length_buckets, training.seed)
+    batches = batches_of(experiment.task, rows, lengths, training, training.seed)
     held = list(batches)
     widths = np.array([_width(batch) for batch in held], float)
     clock = _Clock()
@@ -86,11 +88,12 @@ def measured(task: Task) -> Calibration:
     network.evaluate(validated, verbose=0)
     started = time.perf_counter()
     network.evaluate(validated, verbose=0)
-    validate_row = (time.perf_counter() - started) / sum(len(label) for _, label in spread)
+    validate_row = (time.perf_counter() - started) / sum(map(_rows, spread))
     judged = next(iter(rows.padded_batch(JUDGED_ROWS)))[0]
-    network.predict_on_batch(judged)
+    answered = tf.function(lambda inputs: answers(experiment.task, network, inputs))
+    answered(judged)
     started = time.perf_counter()
-    network.predict_on_batch(judged)
+    answered(judged)
     judged_row = (time.perf_counter() - started) / min(JUDGED_ROWS, len(lengths))
     return Calibration(
         _mean_step(counted, taken, widths),
@@ -107,6 +110,11 @@ def _mean_step(seconds: np.ndarray, taken: np.ndarray, widths: np.ndarray) -> fl
         return float(np.mean(seconds))
     slope, base = np.polyfit(taken, seconds, 1)
     return float(max(base + slope * np.mean(widths), np.min(seconds)))
+
+
+def _rows(batch: Any) -> int:
+    inputs, _ = batch
+    return len(next(iter(inputs.values())))
 
 
 def _width(batch: Any) -> int:

@@ -1,6 +1,6 @@
 """The tasks and their variants, each with a few rows; entered here once for all tests of tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from plain import PlainAnalyzers
 
+from models.answers import answers, taught
 from models.export import network_inputs
 from models.features import steps
 from models.features.sequences import raw_tensor
@@ -270,6 +271,14 @@ class BuiltTask:
         ]
         return [row["label"] for row in rows] if set(targets) == {"label"} else rows
 
+    def batch(self) -> tuple[dict[str, tf.Tensor], Any]:
+        """All rows as the network learns from them."""
+        return taught(self.task)(self.inputs(range(len(self.rows))), self.labels())
+
+    def scores(self, inputs: Mapping[str, tf.Tensor]) -> Any:
+        """What is answered to inputs."""
+        return answers(self.task, self.network, inputs)
+
     def raw_targets(self, place: int) -> dict[str, np.ndarray]:
         """What a row is judged by as the Evaluator hands it over, with a batch axis of one."""
         found = {}
@@ -286,8 +295,7 @@ class BuiltTask:
         """What the task fits to a validate split of these rows; nothing if it has no such."""
         if not hasattr(self.graph, "calibration"):
             return {}
-        batches = [(self.inputs(range(len(self.rows))), self.labels())]
-        return self.graph.calibration(self.task, network, batches)
+        return self.graph.calibration(self.task, network, [self.batch()])
 
 
 def _padded(value: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:

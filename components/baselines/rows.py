@@ -5,7 +5,7 @@ before reads nothing.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -66,6 +66,11 @@ class Rows:
         return tft.TFTransformOutput(self._transform_graph)
 
     @functools.cached_property
+    def transform(self) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """From raw tensors by name to transformed ones, of those that are given."""
+        return self._transform.transform_features_layer()
+
+    @functools.cached_property
     def learnt(self) -> TftLearnt:
         """Vocabularies of the features and the label, and pretrained vectors."""
         return TftLearnt(self._transform, self._embeddings)
@@ -95,7 +100,12 @@ class Rows:
         """What the experiment's training loop reads: as in the Trainer, but in another order."""
         train, validation = self.transformed(self.train), self.transformed(self.validation)
         return TrainingData(
-            train, row_lengths(train), validation, row_lengths(validation), self.learnt
+            self.task,
+            train,
+            row_lengths(train),
+            validation,
+            row_lengths(validation),
+            self.learnt,
         )
 
     def transformed(self, split: Split) -> tf.data.Dataset:
@@ -104,7 +114,7 @@ class Rows:
         raw = parsed(serialised, self.features)
         for name, form in self.task.targets.items():
             raw[name] = raw_tensor(form, split.targets[name])
-        features = self._transform.transform_features_layer()(raw)
+        features = self.transform(raw)
         return elements(tf.data.Dataset.from_tensors(dict(features)), inputs_and_label(LABEL))
 
     def _split(self, name: str) -> Split:

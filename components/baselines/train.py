@@ -12,6 +12,7 @@ from components.baselines.rows import Rows
 from components.progress import Event
 from components.train.batches import bucketed
 from components.train.fit import fit
+from models.answers import answers
 from models.network import compile_network
 from models.options import LABEL, graph_module
 from models.own_network import Parts
@@ -53,6 +54,18 @@ def trained(
     Raises:
         UserError: the loss is not a finite number.
     """
+    model = fitted(rows, network, training, folder, tell)
+    return Answers(_scores(rows, model, calibrated(rows, model, training)), model.count_params())
+
+
+def fitted(
+    rows: Rows,
+    network: NetworkOptions,
+    training: TrainingOptions,
+    folder: str,
+    tell: Callable[[Event], None],
+) -> keras.Model:
+    """The network that ``trained`` asks, with the same arguments."""
     keras.utils.set_random_seed(training.seed)
     model = Parts(rows.features, rows.task, network, rows.learnt).standard()
     compile_network(model, rows.task, training, rows.learnt, rows.training_data.labels)
@@ -66,35 +79,31 @@ def trained(
         log_folder=log_folder,
         tell=tell,
     )
-    return Answers(_scores(rows, model, _calibrated(rows, model, training)), model.count_params())
+    return model
 
 
-def _calibrated(
-    rows: Rows, model: keras.Model, training: TrainingOptions
-) -> Callable[[Any], Any] | None:
-    """What the Trainer would have the network's scores go through; None if nothing."""
+def calibrated(rows: Rows, model: keras.Model, training: TrainingOptions) -> Callable[[Any], Any]:
+    """What the Trainer would have the network's scores go through."""
     graph = graph_module("tasks", rows.task.kind)
     if not hasattr(graph, "calibration"):
-        return None
+        return lambda scores: scores
     _, validation = rows.training_data.batches(training, training.seed)
     calibration = graph.calibration(rows.task, model, validation)
     return lambda scores: graph.calibrated(rows.task, scores, calibration)
 
 
-def _scores(rows: Rows, model: keras.Model, calibrated: Callable[[Any], Any] | None) -> list[Any]:
+def _scores(rows: Rows, model: keras.Model, calibrated: Callable[[Any], Any]) -> list[Any]:
     test = rows.transformed(rows.test)
     scores: list[Any] = []
     for inputs, _ in bucketed(test, np.zeros(1, int), SCORED_ROWS, 1, None):
-        answers = model(inputs, training=False)
-        if calibrated is not None:
-            answers = calibrated(answers)
-        answers = tf.nest.map_structure(lambda part: part.numpy(), answers)
+        found = calibrated(answers(rows.task, model, inputs))
+        found = tf.nest.map_structure(lambda part: part.numpy(), found)
         steps = rows.task.steps_of
         lengths = None if steps is None else inputs[f"{steps}_length"].numpy()
-        by_label = answers if isinstance(answers, dict) else {LABEL: answers}
+        by_label = found if isinstance(found, dict) else {LABEL: found}
         for row in range(len(by_label[LABEL])):
             own = {name: part[row] for name, part in by_label.items()}
             if lengths is not None:
                 own[LABEL] = own[LABEL][: lengths[row]]
-            scores.append(own if isinstance(answers, dict) else own[LABEL])
+            scores.append(own if isinstance(found, dict) else own[LABEL])
     return scores

@@ -18,7 +18,8 @@ from components.train.batches import (
     row_lengths,
 )
 from components.transform import TftLearnt
-from models.options import LABEL
+from models.answers import taught
+from models.options import LABEL, TaskOptions, graph_module
 from models.spec import TrainingOptions
 
 
@@ -26,6 +27,7 @@ class TrainingData(NamedTuple):
     """Transformed rows, see ``components.train.batches``, and what Transform learnt.
 
     Attributes:
+        task: the task's options.
         train: rows of the train split.
         train_lengths: their steps, int64 ``[rows]``.
         validation: rows of the validate split.
@@ -33,6 +35,7 @@ class TrainingData(NamedTuple):
         learnt: vocabularies of the features and the label, and pretrained vectors.
     """
 
+    task: TaskOptions
     train: tf.data.Dataset
     train_lengths: np.ndarray
     validation: tf.data.Dataset
@@ -40,16 +43,15 @@ class TrainingData(NamedTuple):
     learnt: TftLearnt
 
     def batches(self, training: TrainingOptions, seed: int) -> tuple[tf.data.Dataset, ...]:
-        """Padded batches of the train split, shuffled anew each epoch, and of the validate split.
+        """Batches of the train split, shuffled anew each epoch, and of the validate split.
 
         Args:
             training: the batch size and the buckets.
             seed: of the shuffling.
         """
-        size, buckets = training.batch_size, training.length_buckets
         return (
-            bucketed(self.train, self.train_lengths, size, buckets, seed),
-            bucketed(self.validation, self.validation_lengths, size, buckets, None),
+            batches_of(self.task, self.train, self.train_lengths, training, seed),
+            batches_of(self.task, self.validation, self.validation_lengths, training, None),
         )
 
     def labels(self) -> Iterator[Any]:
@@ -57,7 +59,31 @@ class TrainingData(NamedTuple):
         return (label for _, label in self.train.as_numpy_iterator())
 
 
-def load(fn_args: FnArgs) -> TrainingData:
+def batches_of(
+    task: TaskOptions,
+    rows: tf.data.Dataset,
+    lengths: np.ndarray,
+    training: TrainingOptions,
+    seed: int | None,
+) -> tf.data.Dataset:
+    """Batches that the network learns from or is watched by: padded ones of similar length, or
+    the task's own.
+
+    Args:
+        task: the task's options.
+        rows: of a split.
+        lengths: their steps, int64 ``[rows]``.
+        training: the batch size and the buckets.
+        seed: of the shuffling; the rows keep their order if None.
+    """
+    graph = graph_module("tasks", task.kind)
+    if hasattr(graph, "batches"):
+        return graph.batches(task, rows, training, seed)
+    padded = bucketed(rows, lengths, training.batch_size, training.length_buckets, seed)
+    return padded.map(taught(task))
+
+
+def load(fn_args: FnArgs, task: TaskOptions) -> TrainingData:
     """Reads what TFX hands to a Trainer or a Tuner."""
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
 
@@ -71,6 +97,7 @@ def load(fn_args: FnArgs) -> TrainingData:
 
     train, validation = rows_of(fn_args.train_files), rows_of(fn_args.eval_files)
     return TrainingData(
+        task,
         train,
         row_lengths(train),
         validation,

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from components.errors import UserError
 from components.train.batches import bucketed
 from components.train.data import TrainingData
+from models.answers import taught
 from models.gradient_figure import draw
 from models.gradients import GradientByLag, to_json
 from models.spec import RecordGradients
@@ -110,7 +111,7 @@ def recorder(
     """
     rows = min(options.rows, len(data.train_lengths))
     first = bucketed(data.train.take(rows), data.train_lengths[:rows], rows, 1, None)
-    inputs, labels = next(iter(first.as_numpy_iterator()))
+    inputs, labels = next(iter(first.map(taught(data.task)).as_numpy_iterator()))
     try:
         by_lag = GradientByLag(network, options.lags)
     except ValueError as error:

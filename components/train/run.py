@@ -47,7 +47,7 @@ def run_fn(fn_args: FnArgs) -> None:
     keras.utils.set_random_seed(options.training.seed)
     transform_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     task = graph_module("tasks", config.task.kind)
-    data = load(fn_args)
+    data = load(fn_args, config.task)
     parts = Parts(config.features, config.task, options.network, data.learnt)
     network = build_any(parts, hp)
     if not network.compiled:

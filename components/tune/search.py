@@ -52,7 +52,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         tft.TFTransformOutput(fn_args.transform_graph_path), embeddings_folder(fn_args)
     )
     # Rows are read when a trial needs them: the chief trains nothing.
-    data = functools.cache(lambda: load(fn_args))
+    data = functools.cache(lambda: load(fn_args, config.task))
     epochs = config.tune.epochs or config.training.epochs
     tuner = TrialRunner(
         oracle=make_oracle(config.tune, config.task, epochs),

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.baselines.train import _calibrated, _scores
+from components.baselines.train import _scores, calibrated
 from models.spec import TrainingOptions
 from models.tasks.classify import Options
 
@@ -27,8 +27,8 @@ def test_scores_are_calibrated_as_those_of_the_network_are() -> None:
             transformed=lambda split: split,
             test=rows,
         )
-        calibrated = _calibrated(ran, network, TrainingOptions())
-        return np.stack(_scores(ran, network, calibrated))
+        final = calibrated(ran, network, TrainingOptions())
+        return np.stack(_scores(ran, network, final))
 
     np.testing.assert_allclose(answered(calibrate=False), sure, rtol=1e-5)
     found = answered(calibrate=True)

@@ -42,6 +42,7 @@ class Data:
         inputs = {"wave": wave, "wave_length": lengths}
         self.train = tf.data.Dataset.from_tensor_slices((inputs, wave[:, 0, :1]))
         self.train_lengths = row_lengths(self.train)
+        self.task = TASK
 
     def batches(self, training: TrainingOptions, seed: int):
         batches = bucketed(self.train, self.train_lengths, 8, 1, None)

@@ -36,7 +36,7 @@ def asked(built: BuiltTask, places: Any = PLACES) -> Asked:
 def statistics(built: BuiltTask, place: int) -> np.ndarray:
     """Of one row that is asked alone."""
     alone = asked(built, [place])
-    outputs = judged(built, built.network(alone.inputs), alone)
+    outputs = judged(built, built.scores(alone.inputs), alone)
     return built.graph.example_statistics(built.task, built.raw_targets(place), outputs)[0]
 
 
@@ -57,13 +57,13 @@ def test_every_task_is_here() -> None:
 
 def test_padding_never_changes_what_is_judged_or_served(built: BuiltTask) -> None:
     batch = asked(built)
-    scores = built.network(batch.inputs)
+    scores = built.scores(batch.inputs)
     for outputs in (built.graph.judged_outputs, built.graph.served_outputs):
         together = outputs(built.task, scores, built.label_names, batch)
         together = {name: np.asarray(value) for name, value in together.items()}
         for place in PLACES:
             one = asked(built, [place])
-            alone = outputs(built.task, built.network(one.inputs), built.label_names, one)
+            alone = outputs(built.task, built.scores(one.inputs), built.label_names, one)
             alike(together, place, {name: np.asarray(value) for name, value in alone.items()})
 
 
@@ -91,7 +91,7 @@ def test_the_trivial_baseline_answers_and_is_judged_as_the_network_is(built: Bui
 
 def test_what_is_watched_exists_and_has_a_direction(built: BuiltTask) -> None:
     compile_network(built.network, built.task, TrainingOptions(), built.learnt, built.labels_by_row)
-    logs = built.network.evaluate(built.inputs(PLACES), built.labels(), return_dict=True, verbose=0)
+    logs = built.network.evaluate(*built.batch(), return_dict=True, verbose=0)
     # Of several outputs Keras puts the output's name in front, which the training loop takes off.
     for name in built.task.training_metrics:
         assert [log for log in logs if log == name or log.endswith(f"_{name}")], name
@@ -105,7 +105,7 @@ def test_a_network_learns_its_rows_by_heart(built: BuiltTask) -> None:
     network.set_weights(built.network.get_weights())
     training = TrainingOptions(learning_rate=0.03)
     compile_network(network, built.task, training, built.learnt, built.labels_by_row)
-    inputs, labels = built.inputs(PLACES), built.labels()
+    inputs, labels = built.batch()
     losses = [network.train_on_batch(inputs, labels)[0] for _ in range(25)]
     assert losses[-1] < losses[0] - 0.05 * abs(losses[0])
     assert np.isfinite(losses).all()
@@ -114,7 +114,7 @@ def test_a_network_learns_its_rows_by_heart(built: BuiltTask) -> None:
 def test_the_saved_network_answers_alike(built: BuiltTask, tmp_path: Path) -> None:
     built.network.save(tmp_path / "network.keras")
     again = keras.models.load_model(tmp_path / "network.keras")
-    inputs = built.inputs(PLACES)
+    inputs, _ = built.batch()
     before, after = (keras.tree.flatten(one(inputs)) for one in (built.network, again))
     for expected, came in zip(before, after, strict=True):
         np.testing.assert_allclose(came, expected, rtol=1e-5, atol=1e-6)
@@ -139,7 +139,7 @@ def test_the_exported_model_is_the_network(case: str, tmp_path: Path) -> None:
     )
     loaded = tf.saved_model.load(str(tmp_path))
     batch = asked(built)
-    scores = built.network(batch.inputs)
+    scores = built.scores(batch.inputs)
     if calibration:
         scores = built.graph.calibrated(built.task, scores, calibration)
     expected = built.graph.served_outputs(built.task, scores, built.label_names, batch)
