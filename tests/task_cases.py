@@ -87,6 +87,11 @@ DIALOGS = [
         **{"wishes": [["food=thai"], []], "person": ["no", "no"]},
     },
 ]
+TEXTS = [
+    {"german": "Ein Hund", "english": "A dog.", "topic": "a", "sounds": [1.0, 2.0]},
+    {"german": "ein Dachs , ein Hund .", "english": "a badger", "topic": "b", "sounds": [0.5]},
+    {"german": "Hund", "english": "dog", "topic": "a", "sounds": [2.0, 1.0, 3.0]},
+]
 CASES = {
     "classify": TaskCase(
         {"kind": "classify", "label": "mood"},
@@ -154,6 +159,25 @@ CASES = {
         },
         DIALOGS,
         {"label.food": ["none", "thai"], "label.area": ["none", "north"]},
+    ),
+    "translate": TaskCase(
+        {
+            **{"kind": "translate", "label": "english", "attention": "luong", "beam": 2},
+            **{"copy_unknown": True, "target": {"max_length": 4}},
+        },
+        {"german": {"kind": "text"}, "topic": {"kind": "categorical"}},
+        TEXTS,
+        {"german": ["ein", "hund", "."], "topic": ["a"], "label": ["dog", "a", "."]},
+    ),
+    "translate with input feeding": TaskCase(
+        {
+            **{"kind": "translate", "label": "english", "attention": "bahdanau", "beam": 1},
+            **{"input_feeding": True, "tied": False, "source": "german"},
+            "target": {"max_length": 4, "subwords": True},
+        },
+        {"german": {"kind": "tokens"}, "sounds": {"kind": "series", "scale": "none"}},
+        [row | {"german": row["german"].split()} for row in TEXTS],
+        {"german": ["ein", "hund"], "label": ["d", "##o", "a", "##g", "."]},
     ),
     "forecast": TaskCase(
         {

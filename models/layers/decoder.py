@@ -55,8 +55,8 @@ class AttentionDecoder(keras.layers.Layer):
     """Scores each next piece of a text, given the pieces before it and what is read.
 
     Call arguments: fed int32 ``[batch, steps]``, ids of pieces, of which 0 is the start where it
-    is fed and the end where it is written; memory ``[batch, time, units]``, its lengths int32 ``[batch]``, summary
-    ``[batch, width]``.
+    is fed and the end where it is written; memory ``[batch, time, units]``, its lengths int32
+    ``[batch]``, summary ``[batch, width]``.
     Returns: logits float32 ``[batch, steps, pieces]``.
 
     Args:
@@ -206,11 +206,12 @@ class AttentionDecoder(keras.layers.Layer):
             own = token
             if share is not None:
                 own = self._own(self._logits(joined))
-            return (states, joined, own), joined
+            carried = (states, joined, own)
+            return carried, carried  # Keras's scan wants both in one form.
 
         rows = ops.shape(fed)[0]
         carried = (*self._nothing(rows), fed[:, 0])
-        _, joined = ops.scan(step, carried, ops.transpose(fed))
+        _, (_, joined, _) = ops.scan(step, carried, ops.transpose(fed))
         return self._logits(ops.transpose(joined, (1, 0, 2)), training)
 
     def _nothing(self, rows):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.features.text import Options as TextOptions
 from models.options import FeatureOptions, LabelCount, TaskOptions
 from models.options import Options as BaseOptions
 from models.raw import RawError, RawValue
@@ -56,6 +57,7 @@ class Options(TaskOptions):
         beam: texts that are kept while one is written; 1 is greedy.
         length_penalty: 0 ranks them by probability, which favours short ones.
         metrics: how translations are judged.
+        words: how the source is cut to the words that are copied; taken from its feature.
     """
 
     read_by: ClassVar[tuple[str, ...]] = (*TaskOptions.read_by, "source")
@@ -78,6 +80,7 @@ class Options(TaskOptions):
     beam: int = Field(5, ge=1, le=64)
     length_penalty: float = Field(0.6, ge=0.0, le=5.0)
     metrics: Metrics = Metrics()
+    words: TextOptions | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -97,7 +100,13 @@ class Options(TaskOptions):
     def bound(self, features: Mapping[str, FeatureOptions]) -> Self:
         """Finds the feature that is read."""
         source = read_feature(self.source, self.copy_unknown, features)
-        return self.model_copy(update={"source": source})
+        options = features[source]
+        words = options if self.copy_unknown and isinstance(options, TextOptions) else None
+        if self.words not in (None, words):
+            raise ValueError(
+                "words: is taken from the source's feature and is not written here (leave it out)"
+            )
+        return self.model_copy(update={"source": source, "words": words})
 
     def network_problems(self, network: BaseOptions) -> dict[str, str]:
         return network_problems(network, self.input_feeding)

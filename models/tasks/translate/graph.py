@@ -7,7 +7,6 @@ middle.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -22,7 +21,7 @@ from models.tasks.names import Labels
 from models.tasks.translate import Options, judging, served
 from models.tasks.translate.decoding import ALIGNMENT, answers
 from models.tasks.translate.network import FED, build
-from models.tasks.translate.watched import PieceAccuracy, Perplexity, SmoothedPieceLoss
+from models.tasks.translate.watched import Perplexity, PieceAccuracy, SmoothedPieceLoss
 from models.writing.text import target_ids
 
 __all__ = ["answers", "build"]

@@ -9,9 +9,7 @@ READ_AS_WORDS = ("text", "tokens")
 """Kinds whose steps are words that can be copied."""
 
 
-def read_feature(
-    name: str | None, copied: bool, features: Mapping[str, FeatureOptions]
-) -> str | None:
+def read_feature(name: str | None, copied: bool, features: Mapping[str, FeatureOptions]) -> str:
     """The sequence feature that is read.
 
     Args:
@@ -40,9 +38,13 @@ def read_feature(
         way = "copy_unknown: true copies a word of the source for a step of it, and"
         if options.kind not in READ_AS_WORDS or getattr(options, "per_step", False):
             raise ValueError(f"{way} feature {name!r} (kind {options.kind}) has no words")
-        if getattr(options, "subwords", False) or getattr(options, "tokens", "words") in (
-            *("characters", "bytes"),
-        ):
+        if getattr(options, "keep", "start") != "start":
+            raise ValueError(
+                f"{way} feature {name!r} keeps another part than the start of a longer one (leave "
+                "its keep: out)"
+            )
+        cut_further = getattr(options, "subwords", False)
+        if cut_further or getattr(options, "tokens", "words") in ("characters", "bytes"):
             raise ValueError(
                 f"{way} feature {name!r} is cut to less than words (write tokens: words without "
                 "subwords, or leave copy_unknown out)"
@@ -63,9 +65,7 @@ def network_problems(network: Any, input_feeding: bool) -> dict[str, str]:
     if network.layers == 0:
         problems["layers"] = "0 leaves no cell to write with (write 1 or more)"
     if network.shortcut:
-        problems["shortcut"] = (
-            "the decoder looks at what the recurrent layers give; leave it out"
-        )
+        problems["shortcut"] = "the decoder looks at what the recurrent layers give; leave it out"
     if input_feeding and network.recurrent_dropout:
         problems["recurrent_dropout"] = (
             "with input_feeding: true the decoder's cell is run a step at a time, without it "

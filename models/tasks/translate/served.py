@@ -1,12 +1,11 @@
 """What a client of a translation gets: texts with their scores, and what was looked at."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from models.asked import Asked
-from models.features.text import Options as TextOptions
+from models.features.sequences import with_a_step
 from models.features.text.graph import tokenize
 from models.tasks.translate import Options
 from models.tasks.translate.decoding import ALIGNMENT, UNKNOWN
@@ -53,16 +52,12 @@ def outputs(
     return found
 
 
-def texts(
-    options: Options, scores: Scores, labels: Sequence[str], asked: Asked
-) -> tf.Tensor:
+def texts(options: Options, scores: Scores, labels: Sequence[str], asked: Asked) -> tf.Tensor:
     """The texts that were written, string ``[batch, n]``, the best first."""
     return joined(options.target, _pieces(options, scores, labels, asked), scores["lengths"])
 
 
-def _pieces(
-    options: Options, scores: Scores, labels: Sequence[str], asked: Asked
-) -> tf.Tensor:
+def _pieces(options: Options, scores: Scores, labels: Sequence[str], asked: Asked) -> tf.Tensor:
     """String ``[batch, n, steps]``; an unknown piece is the word that was looked at most."""
     written = pieces(scores["tokens"], labels)
     if not options.copy_unknown:
@@ -75,6 +70,9 @@ def _pieces(
 
 def _words(options: Options, asked: Asked) -> tf.Tensor:
     """The words of the source as they came, string ``[batch, time]``."""
-    source = str(options.source)
-    raw = asked.raw[source]
-    return raw
+    raw = asked.raw[str(options.source)]
+    if options.words is not None:
+        # A pattern may be one of lower case; of other tokens, capitals change no boundary.
+        as_sent = {} if options.words.pattern is not None else {"lower": False}
+        raw = tokenize(options.words.model_copy(update=as_sent), raw)
+    return with_a_step(raw, tf.constant([""])).to_tensor("")
