@@ -112,11 +112,16 @@ class Options(TaskOptions):
         return network_problems(network, self.input_feeding)
 
     @property
-    def terms(self) -> dict[str, Any]:
-        """Which metrics these are: numbers of two signatures cannot be compared."""
+    def measures(self) -> dict[str, str]:
+        """sacrebleu's signatures."""
         from models.tasks.translate.judging import signatures
 
-        return {"source": self.source, **signatures(self.metrics)}
+        return signatures(self.metrics)
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What is read, and what is measured: numbers of two signatures cannot be compared."""
+        return {"source": self.source, **self.measures}
 
     def read_label(self, fields: Mapping[str, Any]) -> RawValue:
         value = super().read_label(fields)

@@ -43,9 +43,11 @@ def _measures(metrics: Metrics) -> tuple[BLEU, CHRF]:
 def signatures(metrics: Metrics) -> dict[str, str]:
     """sacrebleu's own words for what ``bleu`` and ``chrf`` are, version included."""
     found = {}
-    for name, measure in zip(("bleu", "chrf"), _measures(metrics), strict=True):
+    for name, shown, measure in zip(
+        ("bleu", "chrf"), ("BLEU", "chrF2"), _measures(metrics), strict=True
+    ):
         measure.num_refs = 1
-        found[name] = str(measure.get_signature())
+        found[name] = f"{shown}|{measure.get_signature()}"
     return found
 
 
