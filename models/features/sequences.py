@@ -177,3 +177,22 @@ def some_unknown(
         return ids
     known = unknown + first_token(options) - UNKNOWN
     return UnknownDropout(rate, unknown, known, name=f"{name}.unknown")(ids)
+
+
+def encode_values(
+    options: FeatureOptions,
+    name: str,
+    inputs: dict[str, keras.KerasTensor],
+    learnt: Learnt,
+    embedding_size: int,
+) -> layers.Sequence:
+    """Numbers as they are, ``[batch, time, width]``, with their lengths ``[batch]``.
+
+    Args:
+        options: the feature's options.
+        name: the feature's name.
+        inputs: the numbers under the name, lengths int32 ``[batch]`` beside it.
+        learnt: not used.
+        embedding_size: not used.
+    """
+    return layers.Sequence(inputs[name], inputs[f"{name}_length"])

@@ -8,11 +8,10 @@ Only whole frames count; a file shorter than one is filled up with silence.
 import keras
 import tensorflow as tf
 
-from models.features.analyzers import Analyzers, Learnt
+from models.features.analyzers import Analyzers
 from models.features.audio import Options, silent_wav
 from models.features.scaling import scaled
-from models.features.sequences import cut, sequence_inputs
-from models.layers.sequence import Sequence
+from models.features.sequences import cut, encode_values, sequence_inputs
 
 SILENCE = 1e-6
 """Added before the logarithm is taken."""
@@ -97,12 +96,4 @@ def keras_inputs(options: Options, name: str) -> dict[str, keras.KerasTensor]:
     return sequence_inputs(name, "float32", (options.mels,))
 
 
-def encode(
-    options: Options,
-    name: str,
-    inputs: dict[str, keras.KerasTensor],
-    learnt: Learnt,
-    embedding_size: int,
-) -> Sequence:
-    """The spectrogram as it is, ``[batch, frames, mels]``, with its lengths ``[batch]``."""
-    return Sequence(inputs[name], inputs[f"{name}_length"])
+encode = encode_values

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from models.options import FeatureOptions
-from models.raw import Raw, RawValue
+from models.features.lists import ListOptions
+from models.raw import Raw
 
 
-class Options(FeatureOptions):
+class Options(ListOptions):
     """Options of a phrases feature.
 
     Attributes:
@@ -33,23 +33,6 @@ class Options(FeatureOptions):
     def raw(self) -> Raw:
         return Raw(dtype="string", shape=(None, None))
 
-    @property
-    def keeps_steps(self) -> bool:
-        return True
-
-    @property
-    def pointwise(self) -> bool:
-        return True
-
-    def read_present(self, column: str, value: Any) -> RawValue:
-        """A list of phrases a step; a step may be one phrase or, as null or ``[]``, none."""
-        value = value.tolist() if hasattr(value, "tolist") else value
-        if not isinstance(value, list):
-            raise self.raw.unlisted(column, value)
-        return self.raw.read(column, [_listed(step) for step in value])
-
-
-def _listed(step: Any) -> Any:
-    if step is None:
-        return []
-    return [step] if isinstance(step, str) else step
+    def read_step(self, step: Any) -> Any:
+        """A list of phrases; one may stand by itself."""
+        return [step] if isinstance(step, str) else super().read_step(step)

@@ -4,16 +4,14 @@ They go with the phrases of a step, the first with the first; unlike those of a 
 may differ from step to step.
 """
 
-from typing import Any
-
 from pydantic import Field
 
+from models.features.lists import ListOptions
 from models.features.numeric import Number
-from models.options import FeatureOptions
 from models.raw import Raw
 
 
-class Options(FeatureOptions):
+class Options(ListOptions):
     """Options of a scores feature.
 
     Attributes:
@@ -28,18 +26,3 @@ class Options(FeatureOptions):
     @property
     def raw(self) -> Raw:
         return Raw(dtype="float", shape=(None, None))
-
-    @property
-    def keeps_steps(self) -> bool:
-        return True
-
-    @property
-    def pointwise(self) -> bool:
-        return True
-
-    def read_present(self, column: str, value: Any) -> Any:
-        """A list of numbers a step; null is an empty one."""
-        value = value.tolist() if hasattr(value, "tolist") else value
-        if not isinstance(value, list):
-            raise self.raw.unlisted(column, value)
-        return self.raw.read(column, [[] if step is None else step for step in value])

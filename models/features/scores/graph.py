@@ -3,10 +3,9 @@
 import keras
 import tensorflow as tf
 
-from models.features.analyzers import Analyzers, Learnt
+from models.features.analyzers import Analyzers
 from models.features.scores import Options
-from models.features.sequences import sequence_inputs, with_a_step
-from models.layers.sequence import Sequence
+from models.features.sequences import encode_values, sequence_inputs, with_a_step
 
 
 def preprocess(
@@ -35,12 +34,4 @@ def keras_inputs(options: Options, name: str) -> dict[str, keras.KerasTensor]:
     return sequence_inputs(name, "float32", (options.count,))
 
 
-def encode(
-    options: Options,
-    name: str,
-    inputs: dict[str, keras.KerasTensor],
-    learnt: Learnt,
-    embedding_size: int,
-) -> Sequence:
-    """The numbers as they are, ``[batch, steps, count]``, with the lengths ``[batch]``."""
-    return Sequence(inputs[name], inputs[f"{name}_length"])
+encode = encode_values

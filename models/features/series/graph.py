@@ -8,11 +8,10 @@ unless it is masked, and so is the answer.
 import keras
 import tensorflow as tf
 
-from models.features.analyzers import Analyzers, Learnt
+from models.features.analyzers import Analyzers
 from models.features.scaling import scaled
-from models.features.sequences import cut, sequence_inputs, with_a_step
+from models.features.sequences import cut, encode_values, sequence_inputs, with_a_step
 from models.features.series import Options
-from models.layers.sequence import Sequence
 
 
 def preprocess(
@@ -44,12 +43,4 @@ def keras_inputs(options: Options, name: str) -> dict[str, keras.KerasTensor]:
     return sequence_inputs(name, "float32", (options.width,))
 
 
-def encode(
-    options: Options,
-    name: str,
-    inputs: dict[str, keras.KerasTensor],
-    learnt: Learnt,
-    embedding_size: int,
-) -> Sequence:
-    """The values as they are, ``[batch, time, options.width]``, with their lengths ``[batch]``."""
-    return Sequence(inputs[name], inputs[f"{name}_length"])
+encode = encode_values
