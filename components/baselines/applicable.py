@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.baselines import forecasts, tagging, track
+from components.baselines import forecasts, tagging, track, translate
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
@@ -29,10 +29,13 @@ class Made(NamedTuple):
     Attributes:
         metrics: the task's, on the test split.
         parameters: how many it has, where that can be said.
+        table: a row of figures by name, where baselines of the task are held against the network
+            by that too.
     """
 
     metrics: dict[str, float]
     parameters: int | None
+    table: dict[str, dict[str, float]] | None = None
 
 
 class Baseline(NamedTuple):
@@ -65,6 +68,8 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
             _plain("most frequent values", rows, _most_frequent),
             _plain("values named last", rows, _keywords),
         ]
+    if task.kind == "translate":
+        return _of_translate(rows, network, training)
     if answers_sets(task):
         found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
         if wordy(features) and not task.aligned:
@@ -109,6 +114,30 @@ def _of_forecast(rows: Rows) -> list[Baseline]:
         )
 
     return [plain(name, forecast) for name, forecast in named.items()]
+
+
+def _of_translate(rows: Rows, network: NetworkOptions, training: TrainingOptions) -> list[Baseline]:
+    def fixed_vector(folder: str, tell: Tell) -> Made:
+        told = translate.fixed_vector(
+            rows, network, training, folder, lambda event: tell(_words(event))
+        )
+        return Made(*told)
+
+    found = [
+        _plain("one text", rows, lambda rows, tell: Made(*translate.one_text(rows))),
+    ]
+    if translate.source_words(rows.features, rows.task) is not None:
+        found.append(
+            _plain("nearest source", rows, lambda rows, tell: Made(*translate.nearest(rows)))
+        )
+    # Where the experiment's own network is this one, it stands in the table already.
+    if translate.without_attention(rows.task) != rows.task:
+        options = {
+            "network": json.loads(network.to_json()),
+            "training": json.loads(training.to_json()),
+        }
+        found.append(Baseline("one vector, no attention", options, fixed_vector))
+    return found
 
 
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:
