@@ -1,4 +1,4 @@
-"""The picture of a metric by name, such as by length: a line a model, and how many rows there are."""
+"""The picture of a metric by name, such as by length: a line a model, and the rows of each."""
 
 from collections.abc import Mapping
 

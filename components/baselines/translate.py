@@ -6,6 +6,7 @@ pairs of words are most alike (TF-IDF, cosine), and its text as it stands there.
 
 import copy
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -112,4 +113,4 @@ def _found(judged: Judged, parameters: int | None) -> Found:
 
 
 def _words_and_pairs(words: list[str]) -> list[str]:
-    return words + [f"{one} {other}" for one, other in zip(words, words[1:], strict=False)]
+    return words + [f"{one} {other}" for one, other in pairwise(words)]
