@@ -105,7 +105,14 @@ class AttentionDecoder(keras.layers.Layer):
         self.pieces = pieces
         self.width = embedding_size if tied else units
         self.input_feeding, self.sampled, self.sampled_after = input_feeding, sampled, sampled_after
-        self.embedding = keras.layers.Embedding(pieces, embedding_size, name="embedding")
+        # Of length 1 each, so that scores differ from the first step on where it is tied: from
+        # Keras's small numbers a narrow decoder learns no more than how frequent pieces are.
+        self.embedding = keras.layers.Embedding(
+            pieces,
+            embedding_size,
+            keras.initializers.RandomNormal(stddev=embedding_size**-0.5),
+            name="embedding",
+        )
         self.bridge = keras.layers.Dense(embedding_size, name="bridge")
         layer = importlib.import_module(cell_module(cell)).layer
         self.recurrent = [
