@@ -132,12 +132,13 @@ def _of_translate(rows: Rows, network: NetworkOptions, training: TrainingOptions
         )
     # Where the experiment's own network is this one, it stands in the table already.
     if translate.without_attention(rows.task) != rows.task:
-        options = {
-            "network": json.loads(network.to_json()),
-            "training": json.loads(training.to_json()),
-        }
+        options = _trained_with(network, training)
         found.append(Baseline("one vector, no attention", options, fixed_vector))
     return found
+
+
+def _trained_with(network: NetworkOptions, training: TrainingOptions) -> dict[str, Any]:
+    return {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
 
 
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:
@@ -157,8 +158,7 @@ def _network(name: str, network: NetworkOptions, rows: Rows, training: TrainingO
         metrics = judged(rows.task, rows.label_names, rows.test.targets, answers.scores)
         return Made(metrics, answers.parameters)
 
-    options = {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
-    return Baseline(name, options, make)
+    return Baseline(name, _trained_with(network, training), make)
 
 
 def _words(event: Event) -> str:

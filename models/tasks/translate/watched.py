@@ -10,15 +10,10 @@ import keras
 from keras import ops
 
 
-def log_probabilities(logits):
-    """Logits ``[..., pieces]`` as log-probabilities."""
-    return logits - ops.logsumexp(logits, axis=-1, keepdims=True)
-
-
-def of_labels(values, labels):
-    """``[batch, steps, pieces]`` at the labels, ``[batch, steps]``; anything in the padding."""
+def nats_of(logits, labels):
+    """Minus the log-probability of each label, ``[batch, steps]``; anything in the padding."""
     places = ops.maximum(ops.cast(labels, "int32"), 0)
-    return ops.squeeze(ops.take_along_axis(values, ops.expand_dims(places, -1), axis=-1), -1)
+    return ops.sparse_categorical_crossentropy(places, logits, from_logits=True)
 
 
 @keras.saving.register_keras_serializable(package="rondo")
@@ -36,10 +31,12 @@ class SmoothedPieceLoss(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true, y_pred):
-        logs = log_probabilities(y_pred)
-        nats = -(1.0 - self.smoothing) * of_labels(logs, y_true)
+        nats = nats_of(y_pred, y_true)
         if self.smoothing:
-            nats = nats - self.smoothing * ops.mean(logs, axis=-1)
+            # The mean over all pieces differs from the label's in its logit alone.
+            places = ops.expand_dims(ops.maximum(ops.cast(y_true, "int32"), 0), -1)
+            own = ops.squeeze(ops.take_along_axis(y_pred, places, axis=-1), -1)
+            nats = nats + self.smoothing * (own - ops.mean(y_pred, axis=-1))
         within = ops.cast(y_true >= 0, nats.dtype)
         return ops.sum(nats * within) / ops.maximum(ops.sum(within), 1.0)
 
@@ -57,7 +54,7 @@ class Perplexity(keras.metrics.Metric):
         self.pieces = self.add_weight(name="pieces", shape=(), initializer="zeros")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        nats = -of_labels(log_probabilities(y_pred), y_true)
+        nats = nats_of(y_pred, y_true)
         within = ops.cast(y_true >= 0, nats.dtype)
         self.nats.assign_add(ops.sum(nats * within))
         self.pieces.assign_add(ops.sum(within))
