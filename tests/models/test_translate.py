@@ -11,7 +11,7 @@ from task_cases import CASES, BuiltTask
 
 from models.asked import Asked
 from models.network import build
-from models.options import options_class
+from models.options import graph_module, options_class
 from models.spec import NetworkOptions
 from models.tasks.translate import Options, graph, judging
 from models.tasks.translate.watched import Perplexity, PieceAccuracy, SmoothedPieceLoss
@@ -68,6 +68,9 @@ def test_wrong_options_are_refused(fields: dict, message: str) -> None:
         ({"copy_unknown": True}, ["parts"], "cut to less than words"),
         ({"copy_unknown": True}, ["letters"], "cut to less than words"),
         ({"copy_unknown": True}, ["tail"], "leave its keep: out"),
+        ({"shared_subwords": True}, ["wave"], "is no text"),
+        ({"shared_subwords": True}, ["parts"], "subwords is True, task.target.subwords is False"),
+        ({"shared_subwords": True}, ["german"], "neither is cut to subwords"),
         ({"copy_unknown": True, "words": {"kind": "text"}}, ["words"], "is not written here"),
     ],
 )
@@ -198,6 +201,33 @@ def test_the_trivial_text_follows_the_train_split() -> None:
     found = graph.baseline(options(), iter(rows), None)["label"]
     # Most texts begin with 3 or 5, of which the lower id is taken; 4 follows 3, and 3 follows 4.
     np.testing.assert_array_equal(found, [3, 4])
+
+
+class Counting:
+    """Analyzers that keep what units are learnt from."""
+
+    def __init__(self) -> None:
+        self.learnt: dict[str, dict[bytes, int]] = {}
+
+    def subwords(self, words, counts, pieces, name, size):
+        self.learnt[name] = dict(zip(words.numpy(), counts.numpy().tolist(), strict=True))
+        return tf.zeros_like(tf.strings.length(pieces), tf.int64)
+
+    def keep_lengths(self, lengths, name) -> None:
+        self.learnt[f"{name} lengths"] = {}
+
+
+def test_shared_units_are_learnt_from_both_sides() -> None:
+    task = options(shared_subwords=True, target={"subwords": True}).bound(features("parts"))
+    found = Counting()
+    raw = {"parts": tf.constant(["ein Ton", "ein"]), "english": tf.constant(["a ton", "a"])}
+    analyzers = graph.learning(task, raw, found)
+    graph.preprocess(task, raw, analyzers)
+    text = features("parts")["parts"]
+    graph_module("features", "text").preprocess(text, "parts", raw["parts"], analyzers)
+    both = {b"ein": 2, b"ton": 2, b"a": 2}
+    assert found.learnt["label"] == found.learnt["parts"] == both
+    assert graph.learning(options(), raw, found) is found
 
 
 def served(written: list[int], looked_at: list[int], **fields) -> dict[str, np.ndarray]:

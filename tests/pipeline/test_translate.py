@@ -13,11 +13,12 @@ EXPERIMENT = """\
 name: turned
 data: {path: rows.jsonl, format: jsonl}
 features:
-  there: {kind: text}
+  there: {kind: text, subwords: true, vocabulary: 60}
 task:
   kind: translate
   label: here
   target: {subwords: true, vocabulary: 60, max_length: 20}
+  shared_subwords: true
   beam: 3
   metrics: {lower: true}
 network: {cell: gru, units: 24, bidirectional: true, embedding_size: 24, pooling: [last, mean]}

@@ -10,7 +10,7 @@ from models.options import FeatureOptions, LabelCount, TaskOptions
 from models.options import Options as BaseOptions
 from models.raw import RawError, RawValue
 from models.spec import Rate
-from models.tasks.translate.problems import network_problems, read_feature
+from models.tasks.translate.problems import check_cut_alike, network_problems, read_feature
 from models.writing import WrittenText
 
 
@@ -45,6 +45,8 @@ class Options(TaskOptions):
         label: column of the text that is to be written.
         source: the sequence feature that is read; may be left out where there is one only.
         target: how the text is cut to pieces.
+        shared_subwords: whether source and target learn one set of subword units, from the texts of
+            both.
         attention: how the steps of the source are scored for each piece: ``luong`` by a product,
             ``bahdanau`` by a small network; ``none`` has one vector for the whole source.
         input_feeding: whether the cell also reads what was made of the attention a step before;
@@ -71,6 +73,7 @@ class Options(TaskOptions):
 
     source: str | None = None
     target: WrittenText = WrittenText()
+    shared_subwords: bool = False
     attention: Literal["luong", "bahdanau", "none"] = "luong"
     input_feeding: bool = False
     tied: bool = True
@@ -101,6 +104,8 @@ class Options(TaskOptions):
         """Finds the feature that is read."""
         source = read_feature(self.source, self.copy_unknown, features)
         options = features[source]
+        if self.shared_subwords:
+            check_cut_alike(source, options, self.target)
         words = options if self.copy_unknown and isinstance(options, TextOptions) else None
         if self.words not in (None, words):
             raise ValueError(

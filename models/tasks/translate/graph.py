@@ -21,6 +21,7 @@ from models.tasks.names import Labels
 from models.tasks.translate import Options, judging, served
 from models.tasks.translate.decoding import ALIGNMENT, answers
 from models.tasks.translate.network import FED, build
+from models.tasks.translate.shared import shared_units
 from models.tasks.translate.watched import Perplexity, PieceAccuracy, SmoothedPieceLoss
 from models.writing.text import target_ids
 
@@ -38,6 +39,14 @@ def preprocess(
 ) -> Mapping[str, tf.RaggedTensor]:
     """Raw texts, string ``[batch]``, to ``{"label": int64 [batch, (time)]}``, ids of pieces."""
     return target_ids(options.target, raw[options.label], analyzers)
+
+
+def learning(options: Options, raw: Mapping[str, tf.Tensor], analyzers: Analyzers) -> Analyzers:
+    """What features and task learn with: one set of subword units where they share it."""
+    if not options.shared_subwords:
+        return analyzers
+    cut = options.target.feature
+    return shared_units(analyzers, str(options.source), cut, options.label, raw)
 
 
 def taught(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.options import FeatureOptions
+from models.writing import WrittenText
 
 READ_AS_WORDS = ("text", "tokens")
 """Kinds whose steps are words that can be copied."""
@@ -50,6 +51,26 @@ def read_feature(name: str | None, copied: bool, features: Mapping[str, FeatureO
                 "subwords, or leave copy_unknown out)"
             )
     return name
+
+
+def check_cut_alike(name: str, options: FeatureOptions, target: WrittenText) -> None:
+    """Looks whether source and target can learn one set of units.
+
+    Raises:
+        ValueError: they are cut in different ways, or not to subwords.
+    """
+    way = "shared_subwords: true cuts source and target in one way, and"
+    if options.kind != "text" or getattr(options, "per_step", False):
+        raise ValueError(f"{way} feature {name!r} (kind {options.kind}) is no text")
+    for field in ("subwords", "vocabulary", "tokens", "pattern", "lower", "normalise"):
+        ours, theirs = getattr(options, field), getattr(target, field)
+        if ours != theirs:
+            raise ValueError(
+                f"{way} features.{name}.{field} is {ours}, task.target.{field} is {theirs} (make "
+                "them equal, or leave shared_subwords out)"
+            )
+    if not target.subwords:
+        raise ValueError(f"{way} neither is cut to subwords (write subwords: true for both)")
 
 
 def _is_read(options: FeatureOptions) -> bool:
