@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from task_cases import CASES, BuiltTask
 
 from models.asked import Asked
+from models.name_figure import draw
 from models.network import build
 from models.options import graph_module, options_class
 from models.spec import NetworkOptions
@@ -93,6 +94,7 @@ def test_the_source_is_found_and_bound_again() -> None:
         ({"cell": "none", "pooling": "mean"}, {}, "network.cell: none cannot write"),
         ({"layers": 0, "pooling": "mean"}, {}, "network.layers: 0"),
         ({"shortcut": True, "pooling": "mean"}, {}, "network.shortcut"),
+        ({"build_model": "task_cases.BuiltTask"}, {}, "network.build_model"),
         ({"recurrent_dropout": 0.1}, {"input_feeding": True}, "network.recurrent_dropout"),
         ({}, {"beam": 6}, "task.beam: 6 texts of 5 pieces"),
     ],
@@ -186,6 +188,15 @@ def test_figures_stand_by_length_of_the_source() -> None:
         "bleu": pytest.approx(100.0),
         "chrf": pytest.approx(100.0),
     }
+
+
+def test_figures_by_length_are_drawn_for_each_model() -> None:
+    row = {"count": 3, "bleu": 20.0}
+    tables = {"one": {"01-05": row, "06-10": row | {"count": 4}}, "two": {"06-10": row}}
+    (panel,) = draw(tables, "bleu", "steps").axes
+    assert [line.get_label() for line in panel.get_lines()] == ["one", "two"]
+    shown = [label.get_text() for label in panel.get_xticklabels()]
+    assert shown == ["01-05\n3 rows", "06-10\n4 rows"]
 
 
 def test_signatures_are_sacrebleus_own() -> None:

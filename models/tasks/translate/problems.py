@@ -81,6 +81,12 @@ def _is_read(options: FeatureOptions) -> bool:
 def network_problems(network: Any, input_feeding: bool) -> dict[str, str]:
     """What of a network's options an encoder with a decoder has no place for, by field."""
     problems = {}
+    if network.build_model is not None:
+        problems["build_model"] = (
+            "what is written is searched for with the decoder of Rondo's own network, which this "
+            "one lacks (leave it out)"
+        )
+        return problems
     if network.cell == "none":
         problems["cell"] = "none cannot write, since it remembers nothing (write a recurrent cell)"
     if network.layers == 0:
