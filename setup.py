@@ -33,6 +33,7 @@ setup(
         "click>=8.1",
         "rich>=13",
         "scikit-learn>=1.5,<2",
+        "sacrebleu>=2.5,<3",
         "matplotlib>=3.8,<4",
         "uvicorn>=0.30",
         "sqlalchemy>=2.0.30,<2.1",

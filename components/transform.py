@@ -16,7 +16,7 @@ from components.spec import TRANSFORM_KEY, TransformConfig
 from components.subwords import NO_UNIT, LearnSubwords
 from components.truncation import lengths_asset
 from models.features import steps
-from models.features.analyzers import ranked
+from models.features.analyzers import Analyzers, ranked
 from models.options import graph_module
 from models.raw import FLOAT32_MAX
 
@@ -103,12 +103,15 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]
     """Raw tensors by name, ``[batch]`` or ragged ``[batch, (time), ...]``, to transformed ones."""
     config = TransformConfig.model_validate_json(custom_config[TRANSFORM_KEY])
     turn_off_if_broken()
-    analyzers = TftAnalyzers()
+    analyzers: Analyzers = TftAnalyzers()
+    if config.task is not None:
+        task = graph_module("tasks", config.task.kind)
+        if hasattr(task, "learning"):
+            analyzers = task.learning(config.task, inputs, analyzers)
     outputs = {}
     for name, options in config.features.items():
         outputs |= steps.preprocess(options, name, inputs[name], analyzers)
     if config.task is None:
         return outputs
-    task = graph_module("tasks", config.task.kind)
     raw = {name: inputs[name] for name in config.task.targets}
     return outputs | task.preprocess(config.task, raw, analyzers)

@@ -42,11 +42,7 @@ def pooled_encoding(
     """The vectors ``[batch, units]`` that stand for a sequence, one a pooling and direction."""
     sequence = embedding_dropped(name, sequence, network)
     directions = directions_of(name, sequence, network)
-    vectors = [
-        _pooling(pooling, f"{name}.{direction}.{pooling}", network)(values, sequence.lengths)
-        for pooling in network.pooling
-        for direction, values in directions.items()
-    ]
+    vectors = _pooled(name, directions, sequence.lengths, network)
     if network.branch_dropout:
         vector = concatenated(vectors, f"{name}.recurrent")
         drop = keras.layers.Dropout(
@@ -60,6 +56,30 @@ def pooled_encoding(
             if pooling != "last"
         ]
     return vectors
+
+
+def attended_encoding(
+    name: str, sequence: Sequence, network: NetworkOptions
+) -> tuple[Sequence, list[keras.KerasTensor]]:
+    """Both of a sequence: each step ``[batch, time, units]``, and the vectors of the whole.
+
+    The ``shortcut`` past the recurrent layers has no place here.
+    """
+    sequence = embedding_dropped(name, sequence, network)
+    directions = directions_of(name, sequence, network)
+    values = side_by_side(f"{name}.recurrent", directions, sequence.lengths)
+    steps = Sequence(values, sequence.lengths)
+    return steps, _pooled(name, directions, sequence.lengths, network)
+
+
+def _pooled(
+    name: str, directions: Directions, lengths: keras.KerasTensor, network: NetworkOptions
+) -> list[keras.KerasTensor]:
+    return [
+        _pooling(pooling, f"{name}.{direction}.{pooling}", network)(values, lengths)
+        for pooling in network.pooling
+        for direction, values in directions.items()
+    ]
 
 
 def _pooling(pooling: str, name: str, network: NetworkOptions) -> keras.layers.Layer:

@@ -207,6 +207,11 @@ class TaskOptions(SliceOptions):
         """
         return {}
 
+    @property
+    def measures(self) -> dict[str, str]:
+        """How metrics were computed, by name, where that has a signature of its own."""
+        return {}
+
     def direction(self, monitored: str) -> Literal["min", "max"]:
         """Whether the ``loss`` or a metric shown while training gets better up or down."""
         return "max" if self.higher_is_better.get(monitored, False) else "min"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from components.baselines.applicable import Baseline, applicable, modules
 from components.baselines.rows import Rows
@@ -24,6 +25,7 @@ from components.fingerprint import code_hash
 from components.train.run import VALUES
 from models.baselines.encoders import NothingToRead
 from models.features.vectors import features_with_vectors
+from models.name_figure import draw as draw_tables
 from models.own_network import Parts, build_any
 from models.spec import NetworkOptions, TrainingOptions
 from pipeline import dag, runs
@@ -48,6 +50,7 @@ class Row:
         seconds: how long it took to train and to judge; the network: how long its Trainer ran.
         kept: whether it was made by an earlier comparison (the network: an earlier run).
         missing: why it could not be made, if so; it has no metrics then.
+        table: a row of figures by name, where the baselines are held against the network by it.
     """
 
     model: str
@@ -56,6 +59,7 @@ class Row:
     seconds: float | None
     kept: bool
     missing: str | None = None
+    table: dict[str, dict[str, float]] | None = None
 
 
 Listener = Callable[[str, str], None]
@@ -73,7 +77,8 @@ def compare(
 
     They are trained on the train split, as the network is, and stop by the validate split; their
     metrics are the task's own statistics over the test split, as the Evaluator's are.  The table
-    is written to the run's folder as ``compare.json``.
+    is written to the run's folder as ``compare.json``; figures by name, such as by length of the
+    source, are drawn beside it in ``compare.png``.
 
     Args:
         experiment: as it was run.
@@ -114,6 +119,8 @@ def compare(
             table.append(_kept_or_made(baseline, experiment, place, record, told))
             made(table[-1])
     table.append(_network_row(place, record, rows, network, used["hyperparameters"]))
+    if any(row.table for row in table):
+        table[-1].table = (record.verdict or {}).get("table")
     written = {
         "experiment": experiment.name,
         "run": record.run,
@@ -122,7 +129,18 @@ def compare(
     }
     file = place.history / record.run / TABLE
     file.write_text(json.dumps(written, indent=1, ensure_ascii=False), encoding="utf-8")
+    _draw(table, experiment, file.with_suffix(".png"))
     return table
+
+
+def _draw(rows: Sequence[Row], experiment: Experiment, file: Path) -> None:
+    """Writes the picture of the tables beside each other, where rows have some."""
+    tables = {row.model: row.table for row in rows if row.table}
+    if not tables:
+        return
+    assert experiment.task is not None
+    figure = draw_tables(tables, experiment.task.release_metric, "steps of the source")
+    FigureCanvasAgg(figure).print_png(str(file))
 
 
 def _read_artifacts(experiment: Experiment) -> list[str]:
@@ -148,7 +166,14 @@ def _kept_or_made(
     except NothingToRead as error:
         return Row(baseline.name, {}, None, None, kept=False, missing=str(error))
     seconds = round(time.perf_counter() - started, 1)
-    row = Row(baseline.name, result.metrics, result.parameters, seconds, kept=False)
+    row = Row(
+        baseline.name,
+        result.metrics,
+        result.parameters,
+        seconds,
+        kept=False,
+        table=result.table,
+    )
     everything[baseline.name] = {"key": key, "row": asdict(row)}
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(everything, indent=1, ensure_ascii=False), encoding="utf-8")

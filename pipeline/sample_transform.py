@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.embeddings.vectors import opened, read_head
 from models.features import steps
-from models.features.analyzers import ranked
+from models.features.analyzers import Analyzers, ranked
 from models.features.sequences import raw_tensor
 from models.features.strings import first_token
 from models.features.subword_units import subword_units
@@ -28,16 +28,23 @@ def transformed(
     """Transformed features and labels of rows ``(values by feature, targets by name)``, dense or
     ragged.
     """
-    outputs: dict[str, Any] = {}
-    for name, options in experiment.features.items():
-        raw = raw_tensor(options.raw, [values[name] for values, _ in rows])
-        outputs |= steps.preprocess(options, name, raw, learnt)
     task = experiment.task
+    graph = graph_module("tasks", task.kind)
+    raw = {
+        name: raw_tensor(options.raw, [values[name] for values, _ in rows])
+        for name, options in experiment.features.items()
+    }
     targets = {
         name: raw_tensor(form, [judged[name] for _, judged in rows])
         for name, form in task.targets.items()
     }
-    return outputs | graph_module("tasks", task.kind).preprocess(task, targets, learnt)
+    analyzers: Analyzers = learnt
+    if hasattr(graph, "learning"):
+        analyzers = graph.learning(task, raw | targets, learnt)
+    outputs: dict[str, Any] = {}
+    for name, options in experiment.features.items():
+        outputs |= steps.preprocess(options, name, raw[name], analyzers)
+    return outputs | graph.preprocess(task, targets, analyzers)
 
 
 class SampleLearnt:

@@ -101,6 +101,11 @@ PICTURES = [
     {"scan": GREY[0][::-1], "film": GREY, "size": 0.5, "said": "A b"},
 ]
 PIXELS = {"height": 2, "width": 3, "pixels": [2, 3, 1]}
+TEXTS = [
+    {"german": "Ein Hund", "english": "A dog.", "topic": "a", "sounds": [1.0, 2.0]},
+    {"german": "ein Dachs , ein Hund .", "english": "a badger", "topic": "b", "sounds": [0.5]},
+    {"german": "Hund", "english": "dog", "topic": "a", "sounds": [2.0, 1.0, 3.0]},
+]
 CASES = {
     "classify": TaskCase(
         {"kind": "classify", "label": "mood"},
@@ -204,6 +209,25 @@ CASES = {
         },
         [row | {"walk": [1.0, 2.0][: 1 + place % 2]} for place, row in enumerate(PICTURES)],
         {"label": ["b", "a"]},
+    ),
+    "translate": TaskCase(
+        {
+            **{"kind": "translate", "label": "english", "attention": "luong", "beam": 2},
+            **{"copy_unknown": True, "target": {"max_length": 4}},
+        },
+        {"german": {"kind": "text"}, "topic": {"kind": "categorical"}},
+        TEXTS,
+        {"german": ["ein", "hund", "."], "topic": ["a"], "label": ["dog", "a", "."]},
+    ),
+    "translate with input feeding": TaskCase(
+        {
+            **{"kind": "translate", "label": "english", "attention": "bahdanau", "beam": 1},
+            **{"input_feeding": True, "tied": False, "source": "german"},
+            "target": {"max_length": 4, "subwords": True},
+        },
+        {"german": {"kind": "tokens"}, "sounds": {"kind": "series", "scale": "none"}},
+        [row | {"german": row["german"].split()} for row in TEXTS],
+        {"german": ["ein", "hund"], "label": ["d", "##o", "a", "##g", "."]},
     ),
     "forecast": TaskCase(
         {

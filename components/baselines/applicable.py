@@ -1,18 +1,16 @@
 """Which baselines an experiment has, and how each is made."""
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.baselines import captions, forecasts, tagging, track, transcribe
+from components.baselines import forecasts, tagging, track
+from components.baselines.baseline import Baseline, Made, Tell, in_words, plain, trained_with
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
 from components.baselines.train import trained
-from components.baselines.written import judged_network
-from components.progress import EpochEnd, Event, StepEnd
+from components.baselines.writers import of_writing
 from models.baselines.encoders import Scores, readable, wordy
 from models.baselines.logistic import tfidf_logistic_regression
 from models.baselines.majority import label_frequencies
@@ -20,34 +18,6 @@ from models.baselines.networks import bag_of_embeddings, each_step_alone
 from models.baselines.trees import gradient_boosted_trees
 from models.options import FeatureOptions, TaskOptions, slice_module
 from models.spec import NetworkOptions, TrainingOptions
-
-Tell = Callable[[str], None]
-
-
-class Made(NamedTuple):
-    """What came of a baseline.
-
-    Attributes:
-        metrics: the task's, on the test split.
-        parameters: how many it has, where that can be said.
-    """
-
-    metrics: dict[str, float]
-    parameters: int | None
-
-
-class Baseline(NamedTuple):
-    """A model that can stand beside the network.
-
-    Attributes:
-        name: for a person.
-        options: what its answers depend on beside the rows and the code, as JSON has it.
-        make: trains and judges it; told where checkpoints may lie and whom to tell how far it is.
-    """
-
-    name: str
-    options: dict[str, Any]
-    make: Callable[[str, Tell], Made]
 
 
 def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -> list[Baseline]:
@@ -63,33 +33,27 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
         return _of_forecast(rows)
     if task.kind == "track":
         return [
-            _plain("most frequent values", rows, _most_frequent),
-            _plain("values named last", rows, _keywords),
+            plain("most frequent values", rows, _most_frequent),
+            plain("values named last", rows, _keywords),
         ]
-    if task.kind == "transcribe":
-        alone = each_step_alone(network)
-        return [
-            _plain("one text", rows, _one_text),
-            _judged_network("each step alone", alone, rows, training),
-        ]
-    if task.kind == "caption":
-        return _of_caption(rows, network, training)
+    if task.kind in ("caption", "transcribe", "translate"):
+        return of_writing(rows, network, training)
     if answers_sets(task):
-        found = [_plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
+        found = [plain("the one best set", rows, lambda rows, tell: Made(*one_set(rows)))]
         if wordy(features) and not task.aligned:
             name = "TF-IDF + a logistic regression a label"
-            found.append(_plain(name, rows, lambda rows, tell: Made(*regression_a_label(rows))))
+            found.append(plain(name, rows, lambda rows, tell: Made(*regression_a_label(rows))))
     elif task.kind == "tag":
         rows = tagging.softmax_rows(rows)
-        found = [_plain("majority label", rows, _majority_of_steps)]
+        found = [plain("majority label", rows, _majority_of_steps)]
         if tagging.tokens_reader(features, task) is not None:
-            found.append(_plain("each token's majority label", rows, _token_labels))
+            found.append(plain("each token's majority label", rows, _token_labels))
     else:
-        found = [_plain("majority label", rows, _majority)]
+        found = [plain("majority label", rows, _majority)]
         if wordy(features):
-            found.append(_plain("TF-IDF + logistic regression", rows, _logistic))
+            found.append(plain("TF-IDF + logistic regression", rows, _logistic))
         if readable(features):
-            found.append(_plain("gradient-boosted trees", rows, _trees))
+            found.append(plain("gradient-boosted trees", rows, _trees))
     if task.aligned:
         beside = ("each step alone", each_step_alone(network))
     else:
@@ -112,37 +76,12 @@ def _of_forecast(rows: Rows) -> list[Baseline]:
             "gradient-boosted trees": forecasts.trees,
         }
 
-    def plain(name: str, forecast: Callable[[Rows], np.ndarray]) -> Baseline:
-        return _plain(
+    def judged_by(name: str, forecast: Callable[[Rows], np.ndarray]) -> Baseline:
+        return plain(
             name, rows, lambda rows, tell: Made(forecasts.judged(rows, forecast(rows)), None)
         )
 
-    return [plain(name, forecast) for name, forecast in named.items()]
-
-
-def _of_caption(rows: Rows, network: NetworkOptions, training: TrainingOptions) -> list[Baseline]:
-    found = [_plain("most frequent text", rows, _most_frequent_text)]
-    if rows.task.looks:
-        found.append(_judged_network("without attention", network, captions.blind(rows), training))
-    return found
-
-
-def _judged_network(
-    name: str, network: NetworkOptions, rows: Rows, training: TrainingOptions
-) -> Baseline:
-    """A network that writes its answers, for the rows' own task."""
-
-    def make(folder: str, tell: Tell) -> Made:
-        metrics, model = judged_network(
-            rows, network, training, folder, lambda event: tell(_words(event))
-        )
-        return Made(metrics, model.count_params())
-
-    return Baseline(name, _trained_with(network, training), make)
-
-
-def _trained_with(network: NetworkOptions, training: TrainingOptions) -> dict[str, Any]:
-    return {"network": json.loads(network.to_json()), "training": json.loads(training.to_json())}
+    return [judged_by(name, forecast) for name, forecast in named.items()]
 
 
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:
@@ -152,27 +91,13 @@ def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[s
     return [__name__, "models.cells.none", *(f"{name}.graph" for name in graphs)]
 
 
-def _plain(name: str, rows: Rows, make: Callable[[Rows, Tell], Made]) -> Baseline:
-    return Baseline(name, {}, lambda folder, tell: make(rows, tell))
-
-
 def _network(name: str, network: NetworkOptions, rows: Rows, training: TrainingOptions) -> Baseline:
     def make(folder: str, tell: Tell) -> Made:
-        answers = trained(rows, network, training, folder, lambda event: tell(_words(event)))
+        answers = trained(rows, network, training, folder, lambda event: tell(in_words(event)))
         metrics = judged(rows.task, rows.label_names, rows.test.targets, answers.scores)
         return Made(metrics, answers.parameters)
 
-    return Baseline(name, _trained_with(network, training), make)
-
-
-def _words(event: Event) -> str:
-    if isinstance(event, EpochEnd):
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
-        return f"epoch {event.epoch}/{event.epochs}  {figures}"
-    if isinstance(event, StepEnd):
-        where = f"epoch {event.epoch}/{event.epochs}  step {event.step}"
-        return f"{where}  loss {event.loss:.4f}"
-    return ""
+    return Baseline(name, trained_with(network, training), make)
 
 
 def _majority(rows: Rows, tell: Tell) -> Made:
@@ -184,14 +109,6 @@ def _majority(rows: Rows, tell: Tell) -> Made:
 
 def _most_frequent(rows: Rows, tell: Tell) -> Made:
     return Made(track.most_frequent(rows), len(rows.label_names))
-
-
-def _one_text(rows: Rows, tell: Tell) -> Made:
-    return Made(transcribe.one_text(rows), None)
-
-
-def _most_frequent_text(rows: Rows, tell: Tell) -> Made:
-    return Made(captions.most_frequent(rows), None)
 
 
 def _keywords(rows: Rows, tell: Tell) -> Made:

@@ -166,9 +166,8 @@ def _verdict(uri: str, config: tfma.EvalConfig, skipped: str | None) -> dict[str
         value = keys[0].bytes_value.decode("utf-8", "replace")
         slices.setdefault(column, {})[value] = by_model[CANDIDATE]
     written = json.loads(config.metrics_specs[0].metrics[0].config)["config"]
-    rules = release_rules(
-        EvaluateConfig.model_validate_json(written), metrics[CANDIDATE], metrics.get(BLESSED)
-    )
+    evaluated = EvaluateConfig.model_validate_json(written)
+    rules = release_rules(evaluated, metrics[CANDIDATE], metrics.get(BLESSED))
     blessed = bool(tfma.load_validation_result(uri).validation_ok)
     if blessed != all(rule["passed"] for rule in rules):
         raise RuntimeError(
@@ -179,6 +178,7 @@ def _verdict(uri: str, config: tfma.EvalConfig, skipped: str | None) -> dict[str
         "metrics": metrics[CANDIDATE],
         "slices": slices,
         "table": table,
+        "measures": evaluated.task.measures,
         "last_blessed": metrics.get(BLESSED),
         "skipped": skipped,
         "rules": rules,

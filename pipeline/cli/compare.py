@@ -104,6 +104,9 @@ def show_comparison(
         console.print("[dim]= kept from before: its data, options and code are unchanged[/]")
     file = os.path.relpath(place.history / record.run / TABLE)
     console.print(f"table  {escape(file)}", soft_wrap=True)
+    if any(row.table for row in rows):
+        picture = os.path.splitext(file)[0] + ".png"
+        console.print(f"figure {escape(picture)}", soft_wrap=True)
 
 
 def comparison_table(rows: "list[Row]") -> "Table":

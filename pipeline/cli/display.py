@@ -193,6 +193,8 @@ def show_outcome(console: Console, record: RunRecord, log: str, home: str) -> No
     verdict = record.verdict
     if verdict:
         console.print(_metrics_table(verdict))
+        for name, signature in verdict.get("measures", {}).items():
+            console.print(f"[dim]{escape(name)}: {escape(signature)}[/]", soft_wrap=True)
         if verdict.get("table"):
             console.print(_table_of_names(verdict["table"]))
         for column, values in verdict.get("slices", {}).items():

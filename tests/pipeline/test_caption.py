@@ -105,11 +105,11 @@ def test_baselines_stand_beside_it(described: Ran) -> None:
         row.model: row.metrics
         for row in compare(described.experiment, described.place, described.record)
     }
-    assert list(table) == ["most frequent text", "without attention", "this network (gru)"]
+    assert list(table) == ["one text", "without attention", "this network (gru)"]
     assert described.record.verdict is not None
     metrics = described.record.verdict["metrics"]
     for name in ("exact_match", "word_error_rate"):
         trivial = metrics[f"{name}_baseline"]
-        assert table["most frequent text"][name] == pytest.approx(trivial, rel=1e-5)
+        assert table["one text"][name] == pytest.approx(trivial, rel=1e-5)
     blind = table["without attention"]["exact_match"]
-    assert blind > table["most frequent text"]["exact_match"]
+    assert blind > table["one text"]["exact_match"]
