@@ -214,7 +214,7 @@ def test_transform_learns_what_the_served_graph_applies(tmp_path) -> None:
     from analysed import analysed
 
     from components.train.batches import elements, inputs_and_label
-    from components.transform import TftLearnt
+    from components.transform import AppliedTransform, TftLearnt
     from components.truncation import read_truncation
     from models.options import LABEL
     from serving.client import LocalModel
@@ -225,7 +225,7 @@ def test_transform_learns_what_the_served_graph_applies(tmp_path) -> None:
         {name.replace(" ", "_"): CASES[name].rows[row] for name in ANALYSED} for row in range(3)
     ]
     found = analysed(features, rows)
-    layer = found.output.transform_features_layer()
+    layer = AppliedTransform(found.output)
     served = layer(export.parsed(tf.constant(found.examples), features))
     # The same rows as the Trainer reads them, in whatever order they were written.
     for name, tensor in served.items():
