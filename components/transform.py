@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
 from components.deep_copy import turn_off_if_broken
 from components.embeddings.artifact import read_matrix
@@ -97,6 +98,27 @@ class TftLearnt:
         """Pretrained vectors by id; see ``models.features.analyzers``."""
         assert self._embeddings is not None, f"{name!r} has vectors, so there is a node for them"
         return read_matrix(self._embeddings, name)
+
+
+class AppliedTransform(tf.Module):
+    """Transform's graph as a function from raw to transformed tensors, for an export.
+
+    In place of ``transform_features_layer()``, which does the same as a model of legacy Keras: an
+    export that looks for its tables traces it once more through autograph, for seconds.
+
+    Args:
+        transform_output: Transform's.
+    """
+
+    def __init__(self, transform_output: tft.TFTransformOutput):
+        super().__init__()
+        self._loader = SavedModelLoader(transform_output.transform_savedmodel_dir)
+        # Tracked by name, as the layer does: the loader itself is not trackable.
+        self._loaded = vars(self._loader)
+
+    def __call__(self, raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Transformed tensors by name, of what the given raw ones are enough for."""
+        return self._loader.apply_transform_model(raw)
 
 
 def preprocessing_fn(inputs: dict[str, tf.Tensor], custom_config: dict[str, Any]):

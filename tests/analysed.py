@@ -2,8 +2,8 @@
 
 import glob
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -44,6 +44,7 @@ class Analysed(NamedTuple):
 def analysed(
     features: Mapping[str, FeatureOptions],
     rows: Sequence[Mapping[str, Any]],
+    folder: Path,
     task: TaskOptions = TASK,
 ) -> Analysed:
     """Reads, analyses and transforms rows as ingest and Transform do.
@@ -51,6 +52,7 @@ def analysed(
     Args:
         features: options by name.
         rows: fields by name; the label of ``TASK`` is added.
+        folder: gets what was learnt; it is made.
         task: what the rows are judged by.
     """
     config = IngestConfig(
@@ -66,10 +68,10 @@ def analysed(
     schema = schema_of(SchemaConfig(raw=raw, grouped=False, code=""))
     source = tfxio.TFExampleBeamRecord(physical_format="inmem", schema=schema)
     transform = TransformConfig(features=dict(features), task=task, code="").to_json()
-    folder = tempfile.mkdtemp()
+    learnt = str(folder / "learnt")
     with (
         beam.Pipeline(RUNNER) as pipeline,
-        tft_beam.Context(temp_dir=tempfile.mkdtemp()),
+        tft_beam.Context(temp_dir=str(folder / "scratch")),
     ):
         batches = pipeline | beam.Create(examples) | source.BeamSource(batch_size=2)
         (transformed, metadata), graph = (
@@ -83,11 +85,11 @@ def analysed(
         _ = (
             transformed
             | beam.FlatMap(lambda element: coder.encode(element[0]))
-            | beam.io.WriteToTFRecord(os.path.join(folder, "rows"))
+            | beam.io.WriteToTFRecord(os.path.join(learnt, "rows"))
         )
-        _ = graph | tft_beam.WriteTransformFn(folder)
-    output = tft.TFTransformOutput(folder)
-    files = glob.glob(os.path.join(folder, "rows-*"))
+        _ = graph | tft_beam.WriteTransformFn(learnt)
+    output = tft.TFTransformOutput(learnt)
+    files = glob.glob(os.path.join(learnt, "rows-*"))
     written = list(tf.data.TFRecordDataset(files).as_numpy_iterator())
     parsed = tf.io.parse_example(tf.constant(written), output.transformed_feature_spec())
-    return Analysed(folder, examples, output, parsed)
+    return Analysed(learnt, examples, output, parsed)

@@ -34,7 +34,8 @@ class PlainAnalyzers(tf.Module):
         if further:
             return ranked(tokens, self.tables[name].lookup, self.sizes[name], further)
         ranks = self.tables[name].lookup(tokens)
-        return ranks if top_k is None else tf.where(ranks < top_k, ranks, -tf.ones_like(ranks))
+        # Of flat values: to broadcast ragged tensors takes some hundred ops.
+        return ranks if top_k is None else tf.ragged.map_flat_values(_below, ranks, top_k)
 
     def standardise(self, values: tf.Tensor, name: str) -> tf.Tensor:
         return (values - 10.0) / 4.0
@@ -49,3 +50,7 @@ class PlainAnalyzers(tf.Module):
 
     def keep_lengths(self, lengths: tf.Tensor, name: str) -> None:
         self.kept[name] = lengths
+
+
+def _below(ranks: tf.Tensor, top_k: int) -> tf.Tensor:
+    return tf.where(ranks < top_k, ranks, -tf.ones_like(ranks))

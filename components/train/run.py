@@ -16,6 +16,7 @@ from components.train.calibration import calibration_of
 from components.train.checkpoint import finish, resume_folder
 from components.train.data import load
 from components.train.fit import fit
+from components.transform import AppliedTransform
 from components.truncation import read_truncation
 from models import export
 from models.network import compile_network, parameter_counts
@@ -90,7 +91,7 @@ def run_fn(fn_args: FnArgs) -> None:
         task.label_names(config.task, data.learnt),
         task.baseline(config.task, data.labels(), data.learnt),
         calibration,
-        transform_output.transform_features_layer(),
+        AppliedTransform(transform_output),
         {
             "name": config.name,
             "values": used,

@@ -9,7 +9,7 @@ import pytest
 
 from components.errors import DataError
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ingest")]
+pytestmark = pytest.mark.slow
 
 EXPERIMENT = """\
 name: rows

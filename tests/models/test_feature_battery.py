@@ -214,7 +214,7 @@ def test_transform_learns_what_the_served_graph_applies(tmp_path) -> None:
     from analysed import analysed
 
     from components.train.batches import elements, inputs_and_label
-    from components.transform import TftLearnt
+    from components.transform import AppliedTransform, TftLearnt
     from components.truncation import read_truncation
     from models.options import LABEL
     from serving.client import LocalModel
@@ -224,8 +224,8 @@ def test_transform_learns_what_the_served_graph_applies(tmp_path) -> None:
     rows = [
         {name.replace(" ", "_"): CASES[name].rows[row] for name in ANALYSED} for row in range(3)
     ]
-    found = analysed(features, rows)
-    layer = found.output.transform_features_layer()
+    found = analysed(features, rows, tmp_path / "analysed")
+    layer = AppliedTransform(found.output)
     served = layer(export.parsed(tf.constant(found.examples), features))
     # The same rows as the Trainer reads them, in whatever order they were written.
     for name, tensor in served.items():
@@ -250,10 +250,10 @@ def test_transform_learns_what_the_served_graph_applies(tmp_path) -> None:
     dense = elements(tf.data.Dataset.from_tensors(dict(found.transformed)), inputs_and_label(LABEL))
     batch, _ = next(iter(dense.padded_batch(3)))
     assert network(batch).shape == (3, 2)
-    path = tmp_path / "1"
+    path = tmp_path / "pushed" / "1"
     export.write(str(path), network, features, TASK, LABELS, BASELINE, {}, layer, {"name": "all"})
     examples = tf.saved_model.load(str(path)).signatures["examples"](tf.constant(found.examples))
-    answers = list(LocalModel(tmp_path).predict(sent_rows(features, ANALYSED)))
+    answers = list(LocalModel(path.parent).predict(sent_rows(features, ANALYSED)))
     scores = [answer["scores"] for answer in answers]
     np.testing.assert_allclose(scores, examples["scores"].numpy(), rtol=1e-4)
     assert np.ptp(scores, axis=0).max() > 0.001

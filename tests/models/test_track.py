@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -206,20 +207,20 @@ def test_a_turn_whose_values_are_all_unknown_is_no_padding_and_counts_as_wrong(
 
 
 @pytest.mark.slow
-def test_transform_knows_the_values_that_are_only_stated() -> None:
+def test_transform_knows_the_values_that_are_only_stated(tmp_path: Path) -> None:
     from analysed import analysed
 
-    from components.transform import TftLearnt
+    from components.transform import AppliedTransform, TftLearnt
     from models.features.sequences import raw_tensor
 
     wishes = [[["food=thai"], [], ["area=north"]], [[]]]
     rows = [dialog | {"wishes": said, "person": "no"}
             for dialog, said in zip(DIALOGS, wishes, strict=True)]  # fmt: skip
-    found = analysed(FEATURES, rows, TASK)
+    found = analysed(FEATURES, rows, tmp_path, TASK)
     updates = [["food=greek"], ["food=dontcare", "area=south"], ["food=thai", "area=dontcare"]]
     targets = TASK.read({"wishes": updates, "person": "yes"})
     raw = {name: raw_tensor(form, [targets[name]]) for name, form in TASK.targets.items()}
-    (labels,) = found.output.transform_features_layer()(raw)["label"].to_list()
+    (labels,) = AppliedTransform(found.output)(raw)["label"].to_list()
     learnt = TftLearnt(found.output)
     foods, areas = (values_of(TASK, slot, learnt) for slot in TASK.slots)
     assert foods[2:] == ["dontcare", "greek"] and areas[2:] == ["dontcare"]

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support import ROWS, Ran, write_experiment
 
+from pipeline.cli.explain import command as explain
+from pipeline.cli.predict import command as predict
 from pipeline.corpora.word_order import json_lines, rows
 
 pytestmark = pytest.mark.slow
@@ -80,13 +83,13 @@ def test_predict_reads_and_writes_json_lines(first_run: Ran, home: Path) -> None
     assert len(answers) == 30
     right = sum(answer["label"] == row["label"] for answer, row in zip(answers, given, strict=True))
     assert right >= 27
-    wrong = rondo("predict", "order", "--home", str(home), cwd=home, input='{"txt": "a"}\n')
-    assert wrong.returncode == 2
+    wrong = CliRunner().invoke(predict, ["order", "--home", str(home)], input='{"txt": "a"}\n')
+    assert wrong.exit_code == 2
     assert wrong.stderr.startswith("<stdin>:1: ") and "missing: text" in wrong.stderr
 
 
 def test_compare_and_explain_show_what_a_person_wants(
-    first_run: Ran, experiment_file: Path, home: Path
+    first_run: Ran, experiment_file: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     compared = rondo("compare", str(experiment_file), "--home", str(home), cwd=home)
     assert compared.returncode == 0, compared.stderr
@@ -95,11 +98,13 @@ def test_compare_and_explain_show_what_a_person_wants(
     assert "majority label" in compared.stdout and "TF-IDF" in compared.stdout
     (line,) = (line for line in compared.stdout.splitlines() if "this network (lstm)" in line)
     assert line.rstrip().endswith("=")
-    asked = ("explain", "order", "--rows", "6", "--figures", "drawn")
-    explained = rondo(*asked, "--home", str(home), cwd=home)
-    assert explained.returncode == 0, explained.stderr
+    asked = ["order", "--rows", "6", "--figures", str(home / "drawn"), "--home", str(home)]
+    capfd.readouterr()
+    done = CliRunner().invoke(explain, asked)
+    assert done.exit_code == 0, done.output
     # The pair whose order is the label is what decides.
-    assert "cat[" in explained.stdout or "dog[" in explained.stdout
+    explained = capfd.readouterr().out
+    assert "cat[" in explained or "dog[" in explained
     drawn = {file.name for file in (home / "drawn").iterdir()}
     assert {"1.text.attribution.png", "6.text.forward.0.activations.png"} < drawn
     assert len(drawn) == 12

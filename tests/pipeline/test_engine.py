@@ -10,7 +10,8 @@ from pipeline.stack import LOCAL_BEAM_ARGS
 def test_what_is_given_replaces_the_default_of_its_name() -> None:
     assert beam_args(()) == LOCAL_BEAM_ARGS
     workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
-    assert beam_args(workers) == (LOCAL_BEAM_ARGS[0], *workers)
+    runner, _, image = LOCAL_BEAM_ARGS
+    assert beam_args(workers) == (runner, image, *workers)
     flink = ("--runner=FlinkRunner", "--flink_version=1.20")
     assert beam_args(flink) == flink
 

@@ -144,6 +144,7 @@ def test_permuted_labels_collapse_the_evaluators_figure(first_run: Ran, tmp_path
 
     from components.evaluate.gate import RELEASE, ReleaseExecutor, eval_config
     from components.train.run import KERAS_MODEL
+    from components.transform import AppliedTransform
     from models import export
     from pipeline.node_configs import evaluate_config
     from pipeline.stack import LOCAL_BEAM_ARGS
@@ -161,7 +162,7 @@ def test_permuted_labels_collapse_the_evaluators_figure(first_run: Ran, tmp_path
         labels[::-1],
         {"label": np.asarray([0.5, 0.5], np.float32)},
         {},
-        transform.transform_features_layer(),
+        AppliedTransform(transform),
         {"name": "permuted"},
     )
     examples = standard_artifacts.Examples()

@@ -134,11 +134,15 @@ def test_search_without_a_completed_trial_fails_the_run(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "algorithm", ["{algorithm: bayesian, trials: 3}", "{algorithm: hyperband, epochs: 3}"]
+    "algorithm",
+    [
+        "{algorithm: bayesian, trials: 3, parallel: 1}",
+        "{algorithm: hyperband, epochs: 3, parallel: 2}",
+    ],
 )
 def test_other_algorithms(folder: Path, algorithm: str) -> None:
     space = "space: {network.embedding_size: [4, 8, 16], network.dropout: {min: 0, max: 0.5}}"
-    tune = algorithm.replace("}", f", objective: accuracy, parallel: 2, {space}}}")
+    tune = algorithm.replace("}", f", objective: accuracy, {space}}}")
     ran = run(folder, experiment(tune), only_tune=True)
     assert ran.failure is None
     assert "Trainer" not in ran.states()

@@ -136,7 +136,7 @@ def test_last_blessed_model_with_other_labels_is_skipped_with_a_message(
     first_run: Ran, tmp_path: Path, home: Path
 ) -> None:
     renamed = json_lines(ROWS).replace("cat first", "cat before dog")
-    ran = run_file(write_experiment(tmp_path, renamed), home)
+    ran = run_file(write_experiment(tmp_path, renamed), home, ("training.epochs=1",))
     assert ran.failure is None
     verdict = ran.record.verdict
     assert verdict is not None and verdict["last_blessed"] is None
