@@ -177,7 +177,7 @@ CASES = {
     "caption": TaskCase(
         {
             **{"kind": "caption", "label": "said", "filters": [4], "beam_width": 3},
-            "text": {"max_length": 4},
+            "target": {"max_length": 4},
         },
         {"scan": {"kind": "image", **PIXELS}},
         [
@@ -189,7 +189,7 @@ CASES = {
     "caption of a clip": TaskCase(
         {
             **{"kind": "caption", "label": "said", "filters": [4], "attention": "luong"},
-            **{"feeding": False, "beam_width": 2, "text": {"max_length": 4}},
+            **{"feeding": False, "beam_width": 2, "target": {"max_length": 4}},
         },
         {
             "film": {"kind": "image", "per_step": True, **PIXELS},
@@ -202,7 +202,7 @@ CASES = {
         {"label": ["b", "a"]},
     ),
     "caption of a vector": TaskCase(
-        {"kind": "caption", "label": "said", "beam_width": 1, "text": {"max_length": 4}},
+        {"kind": "caption", "label": "said", "beam_width": 1, "target": {"max_length": 4}},
         {
             "size": {"kind": "numeric"},
             "walk": {"kind": "series", "column": "walk", "scale": "none"},
@@ -212,7 +212,7 @@ CASES = {
     ),
     "translate": TaskCase(
         {
-            **{"kind": "translate", "label": "english", "attention": "luong", "beam": 2},
+            **{"kind": "translate", "label": "english", "attention": "luong", "beam_width": 2},
             **{"copy_unknown": True, "target": {"max_length": 4}},
         },
         {"german": {"kind": "text"}, "topic": {"kind": "categorical"}},
@@ -221,7 +221,7 @@ CASES = {
     ),
     "translate with input feeding": TaskCase(
         {
-            **{"kind": "translate", "label": "english", "attention": "bahdanau", "beam": 1},
+            **{"kind": "translate", "label": "english", "attention": "bahdanau", "beam_width": 1},
             **{"input_feeding": True, "tied": False, "source": "german"},
             "target": {"max_length": 4, "subwords": True},
         },
@@ -245,7 +245,7 @@ CASES = {
     ),
     "transcribe": TaskCase(
         {
-            **{"kind": "transcribe", "label": "text", "beam": 3, "stride": 2},
+            **{"kind": "transcribe", "label": "text", "beam_width": 3, "stride": 2},
             **{"target": {"tokens": "characters"}, "language": {"order": 2}},
         },
         {"pen": {"kind": "series", "depth": 2, "scale": "none"}, "hand": {"kind": "categorical"}},
@@ -253,7 +253,7 @@ CASES = {
         {"label": ["a", "b", " "], "hand": ["left"]},
     ),
     "words of sound": TaskCase(
-        {"kind": "transcribe", "label": "text", "beam": 1},
+        {"kind": "transcribe", "label": "text", "beam_width": 1},
         {"sound": {"kind": "audio", "sample_rate": 1000, "mels": 3, "scale": "none", "hop": 5}},
         [
             {"sound": wav(samples, 1000, hertz=hertz), "text": text}

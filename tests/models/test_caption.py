@@ -59,7 +59,7 @@ def test_features_that_do_not_fit_are_told(stated, features, problem: str) -> No
 
 
 @pytest.mark.parametrize(
-    "stated", [{"beam_width": 0}, {"filters": []}, {"filters": [0]}, {"text": {"max_length": 0}}]
+    "stated", [{"beam_width": 0}, {"filters": []}, {"filters": [0]}, {"target": {"max_length": 0}}]
 )
 def test_options_out_of_range_are_refused(stated: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"greater than or equal to 1|at least 1 item"):
@@ -218,7 +218,7 @@ def test_the_trivial_baseline_is_the_most_frequent_text(plain_learnt: Callable) 
 def test_edits_are_counted_in_words(text, truth: str, said: str, expected: list[int]) -> None:
     targets = {"said": np.array([truth], object)}
     found = graph.example_statistics(
-        options(text=text), targets, {"text": np.array([said.encode()])}
+        options(target=text), targets, {"text": np.array([said.encode()])}
     )
     assert found.tolist() == [expected]
     metrics = graph.summarise(options(), found.sum(axis=0))

@@ -41,7 +41,7 @@ def options(features: dict[str, Any] = PEN, **stated: Any) -> Options:
         ({"t": Text(kind="text")}, {}, "nothing to transcribe"),
         (PEN | SOUND, {}, "which of pen, sound is transcribed"),
         (PEN, {"source": "pne"}, "'pne' is no feature of the kind audio or series.*mean pen"),
-        (PEN, {"language": {}, "beam": 1}, "language: with beam: 1"),
+        (PEN, {"language": {}, "beam_width": 1}, "language: with beam_width: 1"),
         ({"pen": Series(kind="series", max_length=9)}, {}, "'pen' has max_length: 9"),
         (PEN, {"reads": SOUND["sound"]}, "reads: is taken from the source"),
     ],
@@ -56,7 +56,7 @@ def test_features_that_cannot_be_transcribed(
 @pytest.mark.parametrize(
     "stated",
     [
-        {"beam": 0},
+        {"beam_width": 0},
         {"stride": 0},
         {"language": {"weight": 0.0}},
         {"language": {"order": 0}},

@@ -44,7 +44,7 @@ def features(*names: str):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"beam": 0}, "greater than or equal to 1"),
+        ({"beam_width": 0}, "greater than or equal to 1"),
         ({"attention": "dot"}, "'luong', 'bahdanau' or 'none'"),
         ({"target": {"max_lenght": 4}}, "max_lenght"),
         ({"target": {"subwords": True, "tokens": "characters"}}, "cannot be cut further"),
@@ -96,7 +96,7 @@ def test_the_source_is_found_and_bound_again() -> None:
         ({"shortcut": True, "pooling": "mean"}, {}, "network.shortcut"),
         ({"build_model": "task_cases.BuiltTask"}, {}, "network.build_model"),
         ({"recurrent_dropout": 0.1}, {"input_feeding": True}, "network.recurrent_dropout"),
-        ({}, {"beam": 6}, "task.beam: 6 texts of 5 pieces"),
+        ({}, {"beam_width": 6}, "task.beam_width: 6 texts of 5 pieces"),
     ],
 )
 def test_networks_that_cannot_write_are_refused(network: dict, fields: dict, message: str) -> None:
@@ -273,7 +273,7 @@ def test_unknown_words_are_copied_as_they_came() -> None:
 def test_what_is_not_copied_is_never_written_as_unknown() -> None:
     for copied in (False, True):
         case = CASES["translate"]
-        built = BuiltTask(case._replace(task=case.task | {"copy_unknown": copied, "beam": 4}))
+        built = BuiltTask(case._replace(task=case.task | {"copy_unknown": copied, "beam_width": 4}))
         decoder = built.network.get_layer("translate.decoder")
         decoder.output_bias.assign([-9.0, 9.0, 0.0, 0.0, 0.0])
         found = built.scores(built.inputs(range(3)))
@@ -283,7 +283,7 @@ def test_what_is_not_copied_is_never_written_as_unknown() -> None:
 
 def test_a_beam_of_one_is_greedy_and_scores_are_of_what_is_written() -> None:
     case = CASES["translate"]
-    greedy = BuiltTask(case._replace(task=case.task | {"beam": 1, "copy_unknown": False}))
+    greedy = BuiltTask(case._replace(task=case.task | {"beam_width": 1, "copy_unknown": False}))
     inputs = greedy.inputs(range(3))
     found = {name: np.asarray(value) for name, value in greedy.scores(inputs).items()}
     fed = np.zeros((3, 5), np.int32)

@@ -25,7 +25,7 @@ data:
   split: {by: files, train: train-images-idx3-ubyte.gz, test: t10k-images-idx3-ubyte.gz}
 features:
   image: {kind: image, height: 6, width: 23}
-task: {kind: caption, label: text, text: {max_length: 5}, filters: [8, 16], beam_width: 3}
+task: {kind: caption, label: text, target: {max_length: 5}, filters: [8, 16], beam_width: 3}
 network: {cell: gru, units: 32, embedding_size: 8}
 training: {batch_size: 16, epochs: 15, learning_rate: 0.01, early_stopping: null}
 release:

@@ -42,7 +42,7 @@ data:
   split: {by: column, column: take, train: 4-11, validate: 2-3, test: 0-1}
 features:
   audio: {kind: audio, sample_rate: 2000, mels: 8}
-task: {kind: transcribe, label: text, beam: 1}
+task: {kind: transcribe, label: text, beam_width: 1}
 network: {cell: gru, units: 16, bidirectional: true}
 training: {batch_size: 8, epochs: 12, learning_rate: 0.01, early_stopping: null}
 release:

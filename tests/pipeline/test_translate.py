@@ -19,7 +19,7 @@ task:
   label: here
   target: {subwords: true, vocabulary: 60, max_length: 20}
   shared_subwords: true
-  beam: 3
+  beam_width: 3
   metrics: {lower: true}
 network: {cell: gru, units: 24, bidirectional: true, embedding_size: 24, pooling: [last, mean]}
 training:

@@ -23,7 +23,7 @@ class Options(TaskOptions):
 
     Attributes:
         label: column of the text that is to be written.
-        text: how it is cut to pieces, and how many are written at most (``text.max_length``).
+        target: how it is cut to pieces, and how many are written at most (``target.max_length``).
         image: the image feature that is described, with ``per_step`` a clip of several; may be
             left out where there is one only.  Other features stand in a vector that the decoder
             reads first.
@@ -47,7 +47,7 @@ class Options(TaskOptions):
     release_metric: ClassVar[str] = "exact_match"
     training_metrics: ClassVar[tuple[str, ...]] = ("exact_match", "piece_accuracy")
 
-    text: WrittenText = WrittenText()
+    target: WrittenText = WrittenText()
     image: str | None = None
     filters: tuple[Width, ...] | None = Field(None, min_length=1, max_length=8)
     kernel_size: int | None = Field(None, ge=1, le=31)
@@ -68,7 +68,7 @@ class Options(TaskOptions):
 
     @property
     def terms(self) -> dict[str, Any]:
-        return {"text": self.text.model_dump(exclude={"vocabulary", "subwords", "max_length"})}
+        return {"text": self.target.model_dump(exclude={"vocabulary", "subwords", "max_length"})}
 
     def bound(self, features: Mapping[str, FeatureOptions]) -> Self:
         """Finds the picture."""

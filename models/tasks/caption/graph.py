@@ -46,7 +46,7 @@ def preprocess(
     options: Options, raw: Mapping[str, tf.Tensor], analyzers: Analyzers
 ) -> dict[str, tf.RaggedTensor]:
     """Raw texts ``[batch]`` to ``{label: int64 [batch, (time)]}``, ids of their pieces from 1."""
-    return dict(target_ids(options.text, raw[options.label], analyzers))
+    return dict(target_ids(options.target, raw[options.label], analyzers))
 
 
 def label_names(options: Options, learnt: Learnt) -> list[str]:
@@ -124,7 +124,7 @@ def written(
         (decoder.start(rows, vector), memory),
         tf.fill([rows], END),
         END,
-        options.text.max_length,
+        options.target.max_length,
         min(width, decoder.scored_ids),
         options.length_penalty,
         seen=seen,
@@ -196,13 +196,13 @@ def served_outputs(
         ``[batch]``; ``attention``, see ``scores_of``, 0 in the padding.
     """
     names = pieces(scores[LABEL], labels)
-    texts = joined(options.text, names, scores["lengths"])
+    texts = joined(options.target, names, scores["lengths"])
     length = scores["lengths"][:, 0]
     outputs = {
         "text": texts[:, 0],
         "score": scores["scores"][:, 0],
         "log_probability": scores["log_probabilities"][:, 0],
-        "stopped": tf.where(length < options.text.max_length, "end", "limit"),
+        "stopped": tf.where(length < options.target.max_length, "end", "limit"),
         "texts": texts,
         "scores": scores["scores"],
         "pieces": names[:, 0],
@@ -220,7 +220,7 @@ def judged_outputs(
     # `rondo compare` has kept all scores as numbers of one kind.
     best = tf.cast(scores[LABEL][:, 0], tf.int32)
     lengths = tf.cast(scores["lengths"][:, 0], tf.int32)
-    return {"text": joined(options.text, pieces(best, labels), lengths)}
+    return {"text": joined(options.target, pieces(best, labels), lengths)}
 
 
 def endpoints(

@@ -18,7 +18,7 @@ def statistics(options: Options) -> tuple[str, ...]:
 
 def words_of(options: Options, text: str) -> list[str]:
     """A text's words, as the options cut them; where they cut to less, what blanks separate."""
-    cut = options.text.feature
+    cut = options.target.feature
     if cut.tokens in ("words", "regex"):
         return cut.value_tokens(text)
     return cut.cleaned(text, " ").split()

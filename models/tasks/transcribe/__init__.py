@@ -44,8 +44,8 @@ class Options(TaskOptions):
         target: how the text is cut to pieces.
         stride: frames that become one step of the network, by a convolution in front of it; 4 of
             audio and 1 of a series if left out.  The pieces of a text have to fit into the steps.
-        beam: texts that are kept while one is looked for, and answered; 1 takes the likeliest piece
-            at each step.
+        beam_width: texts that are kept while one is looked for, and answered; 1 takes the likeliest
+            piece at each step.
         language: a language model; none if null.
         reads: the options of the source; taken from the feature.
     """
@@ -70,16 +70,16 @@ class Options(TaskOptions):
     source: str | None = None
     target: WrittenText = WrittenText()
     stride: int | None = Field(None, ge=1, le=64)
-    beam: int = Field(8, ge=1, le=256)
+    beam_width: int = Field(8, ge=1, le=256)
     language: LanguageOptions | None = None
     reads: AnyFeature | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.language is not None and self.beam == 1:
+        if self.language is not None and self.beam_width == 1:
             raise ValueError(
-                "language: with beam: 1, which looks for nothing (write beam: 8, or leave language "
-                "out)"
+                "language: with beam_width: 1, which looks for nothing (write beam_width: 8, or "
+                "leave language out)"
             )
         return self
 

@@ -82,13 +82,13 @@ def searched(options: Options, scores: tf.Tensor | Mapping[str, tf.Tensor]) -> F
 
 def _found(options: Options, scores: tf.Tensor | Mapping[str, tf.Tensor]) -> Found:
     plain = _plain(scores)
-    if options.beam == 1:
+    if options.beam_width == 1:
         return best_path(plain)
     if options.language is None or not isinstance(scores, Mapping):
-        return prefix_beam(plain, options.beam)
+        return prefix_beam(plain, options.beam_width)
     automaton = Automaton(**{name: scores[name] for name in Automaton._fields})
     weight, bonus = options.language.weight, options.language.bonus
-    return prefix_beam(plain, options.beam, automaton, weight, bonus)
+    return prefix_beam(plain, options.beam_width, automaton, weight, bonus)
 
 
 def _plain(scores: tf.Tensor | Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -146,9 +146,9 @@ def served_outputs(
 
     Returns:
         ``text`` string and ``score`` float32 ``[batch]``, the best text and its probability;
-        ``texts`` and ``text_scores`` ``[batch, beam]``, all that were found, best first, ``""`` and
-        0 behind them; of the best text ``words`` string, ``word_starts``, ``word_ends`` and
-        ``word_scores`` float32 ``[batch, words]``, right-padded with ``""`` and 0, and
+        ``texts`` and ``text_scores`` ``[batch, beam_width]``, all that were found, best first,
+        ``""`` and 0 behind them; of the best text ``words`` string, ``word_starts``, ``word_ends``
+        and ``word_scores`` float32 ``[batch, words]``, right-padded with ``""`` and 0, and
         ``word_count`` int32 ``[batch]``.  Times are in seconds of audio, in steps of a series.
     """
     found = searched(options, scores)

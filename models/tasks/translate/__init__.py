@@ -56,7 +56,7 @@ class Options(TaskOptions):
         scheduled_sampling: null feeds the true pieces always.
         copy_unknown: writes, in place of an unknown piece, the source's word of the highest
             attention.
-        beam: texts that are kept while one is written; 1 is greedy.
+        beam_width: texts that are kept while one is written; 1 is greedy.
         length_penalty: 0 ranks them by probability, which favours short ones.
         metrics: how translations are judged.
         words: how the source is cut to the words that are copied; taken from its feature.
@@ -80,7 +80,7 @@ class Options(TaskOptions):
     label_smoothing: Rate = 0.1
     scheduled_sampling: ScheduledSampling | None = None
     copy_unknown: bool = False
-    beam: int = Field(5, ge=1, le=64)
+    beam_width: int = Field(5, ge=1, le=64)
     length_penalty: float = Field(0.6, ge=0.0, le=5.0)
     metrics: Metrics = Metrics()
     words: TextOptions | None = None

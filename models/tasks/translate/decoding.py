@@ -35,17 +35,17 @@ def answers(
     encoder, decoder = encoder_of(network, options.source), network.get_layer(DECODER)
     found = encoder({name: inputs[name] for name in encoder.input}, training=False)
     # Memory and keys are the same for all texts of a row: they stay out of what is reordered.
-    wide = {name: tf.repeat(part, options.beam, axis=0) for name, part in found.items()}
+    wide = {name: tf.repeat(part, options.beam_width, axis=0) for name, part in found.items()}
     read = decoder.read(wide["memory"], wide["lengths"], wide["summary"])
     rows = tf.shape(found["lengths"])[0]
     empty = tf.zeros(tf.shape(found["memory"])[:2])
     written = beam_search(
-        _stepper(decoder, read, options.copy_unknown, tf.repeat(empty, options.beam, axis=0)),
+        _stepper(decoder, read, options.copy_unknown, tf.repeat(empty, options.beam_width, axis=0)),
         decoder.begin(rows),
         tf.fill([rows], START),
         START,
         options.target.max_length,
-        options.beam,
+        options.beam_width,
         options.length_penalty,
         seen={ALIGNMENT: empty},
     )

@@ -42,10 +42,10 @@ def build(
     for field, problem in task.network_problems(network).items():
         raise ValueError(f"network.{field}: {problem}")
     pieces = FIRST_PIECE + learnt.vocabulary_size(LABEL)
-    if task.beam > pieces:
+    if task.beam_width > pieces:
         raise ValueError(
-            f"task.beam: {task.beam} texts of {pieces} pieces: the first step cannot tell as many "
-            "apart (write a smaller beam)"
+            f"task.beam_width: {task.beam_width} texts of {pieces} pieces: the first step cannot "
+            "tell as many apart (write a smaller one)"
         )
     inputs: dict[str, keras.KerasTensor] = {}
     vectors, read = [], None
