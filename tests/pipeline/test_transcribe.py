@@ -38,8 +38,8 @@ data:
   recordings: [2, 4]
   silence: 0.2
   overlap: 0.0
-  passes: 4
-  split: {by: column, column: take, train: 4-11, validate: 2-3, test: 0-1}
+  passes: 9
+  split: {by: column, column: take, train: 6-11, validate: 4-5, test: 0-3}
 features:
   audio: {kind: audio, sample_rate: 2000, mels: 8}
 task: {kind: transcribe, label: text, beam_width: 1}
@@ -133,7 +133,8 @@ def test_recordings_are_strung_and_written_down_with_their_times(tmp_path: Path)
     from components.ingest.parts import read_part
 
     data = ran.experiment.data
-    rows = [row.fields for row in read_part(str(folder), data) if row.fields["take"] in "01"]
+    every = [row.fields for row in read_part(str(folder), data)]
+    rows = [row for row in every if row["take"] in ("0", "1", "2", "3")]
     near = 0
     for row, answer in zip(rows, answers(ran, rows), strict=True):
         if answer["text"] != row["text"]:
@@ -143,4 +144,4 @@ def test_recordings_are_strung_and_written_down_with_their_times(tmp_path: Path)
         ):
             assert came < end <= row["seconds"]
             near += abs(came - start) < 0.3
-    assert near >= 8
+    assert near >= 20
