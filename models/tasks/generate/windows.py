@@ -1,0 +1,193 @@
+"""Batches for truncated backpropagation: windows of streams, in order.
+
+The chunks of a split are put together to streams again, by ``stream`` and ``position``, so that
+it does not matter in which order they come.  A batch has so many lanes; each lane goes through
+streams, one after the other, a window a batch.  A stream longer than its share of the windows is
+cut, so that all lanes have about as many; whatever is cut begins anew.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from models.raw import length_name
+from models.spec import TrainingOptions
+from models.tasks.generate import Options
+from models.tasks.generate.network import BEFORE, GOES_ON
+
+
+class Windows(NamedTuple):
+    """The windows of an epoch.
+
+    Attributes:
+        came: steps ``[windows, lanes, steps, ...]``, zeros in the padding.
+        lengths: steps that count, int32 ``[windows, lanes]``; 0 where a lane has ended.
+        before: the step before each window ``[windows, lanes, ...]``.
+        goes_on: whether a window goes on where the one before it in its lane ended, int32
+            ``[windows, lanes]``.
+    """
+
+    came: np.ndarray
+    lengths: np.ndarray
+    before: np.ndarray
+    goes_on: np.ndarray
+
+
+def streams_of(name: str, rows: tf.data.Dataset) -> list[np.ndarray]:
+    """What belongs together, ``[time, ...]`` each, in the order of streams and positions.
+
+    Args:
+        name: of the feature.
+        rows: single chunks, and label int64 ``[2]``: a stream's number and the position there.
+    """
+    chunks = []
+    for inputs, label in rows.as_numpy_iterator():
+        steps = inputs[name][: inputs[length_name(name, 1)]]
+        chunks.append((int(label[0]), int(label[1]), steps))
+    chunks.sort(key=lambda chunk: chunk[:2])
+    streams: list[list[np.ndarray]] = []
+    last = None
+    for stream, position, steps in chunks:
+        if last != (stream, position - 1):
+            streams.append([])
+        streams[-1].append(steps)
+        last = (stream, position)
+    return [np.concatenate(parts) for parts in streams]
+
+
+def windows_of(
+    streams: list[np.ndarray], lanes: int, steps: int, random: np.random.Generator | None
+) -> Windows:
+    """Cuts streams to windows.
+
+    Args:
+        streams: ``[time, ...]`` each.
+        lanes: rows of a batch.
+        steps: of a window.
+        random: shuffles the streams and moves the cuts of long ones; they stay as they are if None.
+    """
+    share = -(-sum(-(-len(stream) // steps) for stream in streams) // lanes)
+    parts = []
+    for stream in streams:
+        moved = 0
+        if random is not None and len(stream) > share * steps:
+            moved = int(random.integers(steps))
+        cuts = range(moved or share * steps, len(stream), share * steps)
+        parts += np.split(stream, list(cuts))
+    if random is not None:
+        parts = [parts[place] for place in random.permutation(len(parts))]
+    queues: list[list[np.ndarray]] = [[] for _ in range(lanes)]
+    filled = np.zeros(lanes, int)
+    for part in parts:
+        lane = int(np.argmin(filled))
+        queues[lane].append(part)
+        filled[lane] += -(-len(part) // steps)
+    shape = (int(filled.max()), lanes)
+    inner, dtype = streams[0].shape[1:], streams[0].dtype
+    found = Windows(
+        np.zeros((*shape, steps, *inner), dtype),
+        np.zeros(shape, np.int32),
+        np.zeros((*shape, *inner), dtype),
+        np.zeros(shape, np.int32),
+    )
+    for lane, queue in enumerate(queues):
+        window = 0
+        for part in queue:
+            for begin in range(0, len(part), steps):
+                own = part[begin : begin + steps]
+                found.came[window, lane, : len(own)] = own
+                found.lengths[window, lane] = len(own)
+                if begin:
+                    found.before[window, lane] = part[begin - 1]
+                    found.goes_on[window, lane] = 1
+                window += 1
+    return found
+
+
+def batches(
+    options: Options, rows: tf.data.Dataset, training: TrainingOptions, seed: int | None
+) -> tf.data.Dataset:
+    """Batches of windows, anew in each epoch.
+
+    Args:
+        options: the task's options.
+        rows: single chunks.
+        training: the number of lanes (``batch_size``).
+        seed: of the order of the streams; always the same order if None.
+
+    Returns:
+        batches of inputs, and labels float32 ``[lanes, steps]``: 1 for steps that are predicted.
+    """
+    name = str(options.text)
+    if options.last is not None:
+        return _single(options, rows, training, seed)
+    streams = streams_of(name, rows)
+    epochs = iter(range(2**31))
+
+    def windows() -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+        random = None if seed is None else np.random.default_rng([seed, next(epochs)])
+        found = windows_of(streams, training.batch_size, options.steps, random)
+        place = np.arange(options.steps)
+        for came, lengths, before, goes_on in zip(*found, strict=True):
+            inputs = {name: came, length_name(name, 1): np.maximum(lengths, 1)}
+            counted = (place < lengths[:, None]).astype(np.float32)
+            yield inputs | {BEFORE: before, GOES_ON: goes_on}, counted
+
+    inner, dtype = streams[0].shape[1:], streams[0].dtype
+    lanes = training.batch_size
+    signature = {
+        name: tf.TensorSpec([lanes, options.steps, *inner], dtype),
+        length_name(name, 1): tf.TensorSpec([lanes], tf.int32),
+        BEFORE: tf.TensorSpec([lanes, *inner], dtype),
+        GOES_ON: tf.TensorSpec([lanes], tf.int32),
+    }
+    counted = tf.TensorSpec([lanes, options.steps], tf.float32)
+    dataset = tf.data.Dataset.from_generator(windows, output_signature=(signature, counted))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _single(
+    options: Options, rows: tf.data.Dataset, training: TrainingOptions, seed: int | None
+) -> tf.data.Dataset:
+    """Batches of chunks of which each begins anew, in the order of streams and positions."""
+    name = str(options.text)
+    chunks = [
+        (int(label[0]), int(label[1]), inputs[name][: inputs[length_name(name, 1)]])
+        for inputs, label in rows.as_numpy_iterator()
+    ]
+    chunks.sort(key=lambda chunk: chunk[:2])
+    lengths = np.array([len(steps) for *_, steps in chunks], np.int32)
+    inner, dtype = chunks[0][2].shape[1:], chunks[0][2].dtype
+    came = np.zeros((len(chunks), int(lengths.max()), *inner), dtype)
+    for row, (*_, steps) in enumerate(chunks):
+        came[row, : len(steps)] = steps
+    found = tf.data.Dataset.range(len(chunks))
+    if seed is not None:
+        found = found.shuffle(len(chunks), seed=seed)
+    held, counts = tf.constant(came), tf.constant(lengths)
+
+    def gathered(places: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        inputs = {name: tf.gather(held, places), length_name(name, 1): tf.gather(counts, places)}
+        return taught(options, inputs, None)
+
+    return found.batch(training.batch_size).map(gathered).prefetch(tf.data.AUTOTUNE)
+
+
+def taught(
+    options: Options, inputs: dict[str, tf.Tensor], labels: Any
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """A batch of chunks of which each begins anew, as ``batches`` gives windows."""
+    name = str(options.text)
+    came, lengths = inputs[name], inputs[length_name(name, 1)]
+    further = {
+        BEFORE: tf.zeros_like(came[:, 0]),
+        GOES_ON: tf.zeros_like(lengths),
+    }
+    if options.last is None:
+        counted = tf.sequence_mask(lengths, tf.shape(came)[1], tf.float32)
+    else:
+        place = lengths[:, None] - options.last + tf.range(options.last)
+        counted = tf.cast(place >= 0, tf.float32)
+    return inputs | further, counted
