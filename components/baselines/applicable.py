@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from components.baselines import forecasts, tagging, track
+from components.baselines import forecasts, language, tagging, track
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
 from components.baselines.sets import answers_sets, one_set, regression_a_label
@@ -60,6 +60,8 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
     task, features = rows.task, rows.features
     if task.kind == "forecast":
         return _of_forecast(rows)
+    if task.kind == "generate":
+        return _of_language(rows, training)
     if task.kind == "track":
         return [
             _plain("most frequent values", rows, _most_frequent),
@@ -109,6 +111,19 @@ def _of_forecast(rows: Rows) -> list[Baseline]:
         )
 
     return [plain(name, forecast) for name, forecast in named.items()]
+
+
+def _of_language(rows: Rows, training: TrainingOptions) -> list[Baseline]:
+    plain = [
+        _plain("frequencies", rows, lambda rows, tell: Made(*language.frequencies(rows))),
+    ]
+    if rows.task.sets:
+        return plain
+    order = f"Kneser-Ney {language.ORDER}-grams"
+    plain.append(_plain(order, rows, lambda rows, tell: Made(*language.kneser_ney(rows))))
+    name = f"feed-forward network over {language.WINDOW} pieces"
+    made = _plain(name, rows, lambda rows, tell: Made(*language.window(rows, training, tell)))
+    return [*plain, made._replace(options={"seed": training.seed})]
 
 
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:

@@ -85,6 +85,12 @@ def test_streams_are_the_chunks_in_order_and_a_gap_begins_anew() -> None:
     assert found == [[2, 3, 4, 5, 3, 3, 2, 2, 5], [4, 4], [2, 5, 4, 3, 2]]
 
 
+def test_chunks_that_overlap_are_put_together_without_what_is_twice_there() -> None:
+    rows = [(1, 0, [2, 3, 4]), (1, 1, [3, 4, 5]), (1, 2, [4, 5, 2]), (1, 5, [3, 3, 3])]
+    found = [stream.tolist() for stream in streams_of("line", chunks(rows), 1)]
+    assert found == [[2, 3, 4, 5, 2], [3, 3, 3]]
+
+
 @pytest.mark.parametrize("seed", [None, 4])
 def test_a_shuffled_ingest_gives_the_same_batches(seed: int | None) -> None:
     training = TrainingOptions(batch_size=2)

@@ -35,26 +35,32 @@ class Windows(NamedTuple):
     goes_on: np.ndarray
 
 
-def streams_of(name: str, rows: tf.data.Dataset) -> list[np.ndarray]:
+def streams_of(name: str, rows: tf.data.Dataset, last: int | None = None) -> list[np.ndarray]:
     """What belongs together, ``[time, ...]`` each, in the order of streams and positions.
 
     Args:
         name: of the feature.
         rows: single chunks, and label int64 ``[2]``: a stream's number and the position there.
+        last: how many of its last steps each chunk adds to those before it; all of them if None.
     """
-    chunks = []
-    for inputs, label in rows.as_numpy_iterator():
-        steps = inputs[name][: inputs[length_name(name, 1)]]
-        chunks.append((int(label[0]), int(label[1]), steps))
-    chunks.sort(key=lambda chunk: chunk[:2])
     streams: list[list[np.ndarray]] = []
-    last = None
-    for stream, position, steps in chunks:
-        if last != (stream, position - 1):
-            streams.append([])
-        streams[-1].append(steps)
-        last = (stream, position)
+    before = None
+    for stream, position, steps in chunks_of(name, rows):
+        if before != (stream, position - 1):
+            streams.append([steps])
+        else:
+            streams[-1].append(steps if last is None else steps[-last:])
+        before = (stream, position)
     return [np.concatenate(parts) for parts in streams]
+
+
+def chunks_of(name: str, rows: tf.data.Dataset) -> list[tuple[int, int, np.ndarray]]:
+    """Streams, positions and steps ``[time, ...]`` of chunks, in the order of the first two."""
+    found = [
+        (int(label[0]), int(label[1]), inputs[name][: inputs[length_name(name, 1)]])
+        for inputs, label in rows.as_numpy_iterator()
+    ]
+    return sorted(found, key=lambda chunk: chunk[:2])
 
 
 def windows_of(
@@ -153,11 +159,7 @@ def _single(
 ) -> tf.data.Dataset:
     """Batches of chunks of which each begins anew, in the order of streams and positions."""
     name = str(options.text)
-    chunks = [
-        (int(label[0]), int(label[1]), inputs[name][: inputs[length_name(name, 1)]])
-        for inputs, label in rows.as_numpy_iterator()
-    ]
-    chunks.sort(key=lambda chunk: chunk[:2])
+    chunks = chunks_of(name, rows)
     lengths = np.array([len(steps) for *_, steps in chunks], np.int32)
     inner, dtype = chunks[0][2].shape[1:], chunks[0][2].dtype
     came = np.zeros((len(chunks), int(lengths.max()), *inner), dtype)
