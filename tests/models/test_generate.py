@@ -18,7 +18,7 @@ from models.spec import NetworkOptions, TrainingOptions
 from models.tasks.generate import Options, graph
 from models.tasks.generate.network import BEFORE, GOES_ON
 from models.tasks.generate.stepping import LanguageModel
-from models.tasks.generate.windows import batches, streams_of, windows_of
+from models.tasks.generate.windows import batches, lanes_of, longest, streams_of, windows_of
 
 WORDS = ["a", "b", "c", "d"]
 TEXT = {"line": {"kind": "text"}}
@@ -119,7 +119,8 @@ def test_every_step_is_predicted_once_and_lanes_go_on(
 ) -> None:
     streams = [np.arange(1, 30), np.arange(40, 43), np.array([50])]
     random = None if seed is None else np.random.default_rng(seed)
-    found = windows_of(streams, lanes, steps, random)
+    queues = lanes_of(streams, lanes, steps, random)
+    found = windows_of(queues, steps, longest(queues, steps) + 1)
     counted = []
     for lane in range(lanes):
         before = 0
@@ -134,7 +135,8 @@ def test_every_step_is_predicted_once_and_lanes_go_on(
             before = came[-1] if came else 0
     assert sorted(counted) == sorted(np.concatenate(streams).tolist())
     # All lanes have about as many windows.
-    assert len(found.came) <= 2 * (-(-33 // steps) // lanes + 1)
+    assert longest(queues, steps) <= 2 * (-(-33 // steps) // lanes + 1)
+    assert not found.lengths[-1].any()
 
 
 def test_windows_with_carried_states_are_the_whole(model: Model) -> None:

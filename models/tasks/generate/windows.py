@@ -63,25 +63,24 @@ def chunks_of(name: str, rows: tf.data.Dataset) -> list[tuple[int, int, np.ndarr
     return sorted(found, key=lambda chunk: chunk[:2])
 
 
-def windows_of(
+def lanes_of(
     streams: list[np.ndarray], lanes: int, steps: int, random: np.random.Generator | None
-) -> Windows:
-    """Cuts streams to windows.
+) -> list[list[np.ndarray]]:
+    """What each lane goes through, parts of streams ``[time, ...]`` in turn.
 
     Args:
         streams: ``[time, ...]`` each.
-        lanes: rows of a batch.
+        lanes: how many.
         steps: of a window.
         random: shuffles the streams and moves the cuts of long ones; they stay as they are if None.
     """
-    share = -(-sum(-(-len(stream) // steps) for stream in streams) // lanes)
+    share = -(-sum(_windows(stream, steps) for stream in streams) // lanes)
     parts = []
     for stream in streams:
         moved = 0
         if random is not None and len(stream) > share * steps:
             moved = int(random.integers(steps))
-        cuts = range(moved or share * steps, len(stream), share * steps)
-        parts += np.split(stream, list(cuts))
+        parts += np.split(stream, range(moved or share * steps, len(stream), share * steps))
     if random is not None:
         parts = [parts[place] for place in random.permutation(len(parts))]
     queues: list[list[np.ndarray]] = [[] for _ in range(lanes)]
@@ -89,9 +88,30 @@ def windows_of(
     for part in parts:
         lane = int(np.argmin(filled))
         queues[lane].append(part)
-        filled[lane] += -(-len(part) // steps)
-    shape = (int(filled.max()), lanes)
-    inner, dtype = streams[0].shape[1:], streams[0].dtype
+        filled[lane] += _windows(part, steps)
+    return queues
+
+
+def _windows(part: np.ndarray, steps: int) -> int:
+    return -(-len(part) // steps)
+
+
+def longest(queues: list[list[np.ndarray]], steps: int) -> int:
+    """Windows of the lane that has most."""
+    return max(sum(_windows(part, steps) for part in queue) for queue in queues)
+
+
+def windows_of(queues: list[list[np.ndarray]], steps: int, count: int) -> Windows:
+    """Cuts what lanes go through to windows.
+
+    Args:
+        queues: see ``lanes_of``.
+        steps: of a window.
+        count: of windows, as many as the longest lane has at least; those beyond are empty.
+    """
+    shape = (count, len(queues))
+    first = next(part for queue in queues for part in queue)
+    inner, dtype = first.shape[1:], first.dtype
     found = Windows(
         np.zeros((*shape, steps, *inner), dtype),
         np.zeros(shape, np.int32),
@@ -129,12 +149,19 @@ def batches(
     name = str(options.text)
     if options.last is not None:
         return _single(options, rows, training, seed)
-    streams = streams_of(name, rows)
+    streams, lanes = streams_of(name, rows), training.batch_size
     epochs = iter(range(2**31))
 
+    def queues(epoch: int) -> list[list[np.ndarray]]:
+        random = None if seed is None else np.random.default_rng([seed, epoch])
+        return lanes_of(streams, lanes, options.steps, random)
+
+    # Keras takes it that every epoch has as many batches.
+    planned = range(1 if seed is None else training.epochs)
+    count = max(longest(queues(epoch), options.steps) for epoch in planned)
+
     def windows() -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-        random = None if seed is None else np.random.default_rng([seed, next(epochs)])
-        found = windows_of(streams, training.batch_size, options.steps, random)
+        found = windows_of(queues(next(epochs) % len(planned)), options.steps, count)
         place = np.arange(options.steps)
         for came, lengths, before, goes_on in zip(*found, strict=True):
             inputs = {name: came, length_name(name, 1): np.maximum(lengths, 1)}
@@ -142,7 +169,6 @@ def batches(
             yield inputs | {BEFORE: before, GOES_ON: goes_on}, counted
 
     inner, dtype = streams[0].shape[1:], streams[0].dtype
-    lanes = training.batch_size
     signature = {
         name: tf.TensorSpec([lanes, options.steps, *inner], dtype),
         length_name(name, 1): tf.TensorSpec([lanes], tf.int32),
@@ -151,7 +177,8 @@ def batches(
     }
     counted = tf.TensorSpec([lanes, options.steps], tf.float32)
     dataset = tf.data.Dataset.from_generator(windows, output_signature=(signature, counted))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    counted_batches = tf.data.experimental.assert_cardinality(count)
+    return dataset.apply(counted_batches).prefetch(tf.data.AUTOTUNE)
 
 
 def _single(
