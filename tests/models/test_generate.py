@@ -27,7 +27,9 @@ NETWORK = NetworkOptions(cell="lstm", units=5, layers=2, embedding_size=3)
 
 def options(**given: Any) -> Options:
     features = {"line": options_class("features", "text").model_validate(TEXT["line"])}
-    return Options(kind="generate", **{"steps": 3, **given}).bound(features)
+    return Options(kind="generate", **{"steps": 3, "writing": {"steps": 4}, **given}).bound(
+        features
+    )
 
 
 class Model:
@@ -175,6 +177,7 @@ def test_probabilities_of_all_pieces_sum_to_one(model: Model) -> None:
     np.testing.assert_allclose(np.exp(figures[:, 1, 0]).sum(), 1.0, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_with_dropped_weights_and_samples_learns() -> None:
     built = Model(options(weight_dropout=0.2, samples=3, output_dropout=0.1))
     training = TrainingOptions(batch_size=2, learning_rate=0.02)
@@ -254,10 +257,8 @@ def test_the_likeliest_is_the_same_by_temperature_and_by_top_k(model: Model) -> 
     outputs = graph.served_outputs(
         model.task, served, graph.label_names(model.task, model.learnt), None
     )
-    assert (
-        outputs["text"].numpy()[0].decode().split()[:6]
-        == greedy["text"].numpy()[0, 0].decode().split()
-    )
+    written = greedy["text"].numpy()[0, 0].decode().split()
+    assert outputs["text"].numpy()[0].decode().split() == written[:4]
 
 
 def test_the_end_stops_a_text() -> None:

@@ -101,7 +101,7 @@ def test_what_a_network_has_no_place_for_is_said() -> None:
 def test_a_chunk_has_a_stream_and_a_position() -> None:
     task = bound({}, TEXT)
     read = task.read({"line": "a", "stream": "x.txt:1", "position": 3})
-    assert read == {"stream.name": "x.txt:1", "stream.position": 3.0}
+    assert read == {"stream": "x.txt:1", "position": 3.0}
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from models.options import FeatureOptions, LabelCount, TaskOptions
 from models.options import Options as Plain
 from models.raw import TEXT, Raw, RawError, RawValue, read_number, read_text
 
-POSITION_TARGET, STREAM_TARGET = "stream.position", "stream.name"
-"""What an example has a chunk's place under."""
 Pieces = Literal["words", "subwords", "whitespace", "characters", "regex", "sets"]
 
 TEXTS = {"perplexity": False, "nats": False, "accuracy": True}
@@ -101,7 +99,7 @@ class Options(TaskOptions):
 
     @property
     def targets(self) -> dict[str, Raw]:
-        return {STREAM_TARGET: TEXT, POSITION_TARGET: Raw(dtype="float")}
+        return {self.label: TEXT, self.position: Raw(dtype="float")}
 
     @property
     def columns(self) -> dict[str, str]:
@@ -170,7 +168,7 @@ class Options(TaskOptions):
         place = read_number(self.position, fields[self.position])
         if place < 0 or place != int(place):
             raise RawError(f"field {self.position!r} is {place:g}, where chunks count from 0")
-        return {STREAM_TARGET: stream, POSITION_TARGET: place}
+        return {self.label: stream, self.position: place}
 
     def label_problems(
         self, labels: Mapping[str, Mapping[str, LabelCount]]

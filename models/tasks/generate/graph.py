@@ -16,7 +16,7 @@ from models.asked import Asked
 from models.features.analyzers import Analyzers, Learnt
 from models.options import LABEL
 from models.raw import length_name
-from models.tasks.generate import POSITION_TARGET, STREAM_TARGET, Options
+from models.tasks.generate import Options
 from models.tasks.generate.judging import (
     COUNTED,
     NatsAStep,
@@ -67,8 +67,8 @@ def preprocess(
     Returns:
         ``{"label": int64 [batch, 2]}``.
     """
-    stream = tf.strings.to_hash_bucket_fast(raw[STREAM_TARGET], 2**62)
-    position = tf.cast(tf.round(raw[POSITION_TARGET]), tf.int64)
+    stream = tf.strings.to_hash_bucket_fast(raw[options.label], 2**62)
+    position = tf.cast(tf.round(raw[options.position]), tf.int64)
     return {LABEL: tf.stack([tf.reshape(stream, [-1]), tf.reshape(position, [-1])], axis=1)}
 
 

@@ -231,9 +231,7 @@ class TextScores(keras.layers.Layer):
             nats = self._sampled(values, pieces, vectors)
             return ops.stack([-nats, -ops.ones_like(nats)], axis=-1)
         logits = self.logits(values, vectors)
-        ids = ops.expand_dims(pieces, -1)
-        picked = ops.take_along_axis(logits, ids, axis=-1)[..., 0]
-        own = picked - ops.logsumexp(logits, axis=-1)
+        own = -ops.sparse_categorical_crossentropy(pieces, logits, from_logits=True)
         right = ops.cast(ops.equal(ops.argmax(logits, axis=-1), pieces), "float32")
         return ops.stack([own, ops.stop_gradient(right)], axis=-1)
 
@@ -241,7 +239,7 @@ class TextScores(keras.layers.Layer):
         """Scores of all pieces, ``[..., size]``; that of 0 is far below all others."""
         vectors = vectors if self.tied else ops.convert_to_tensor(self.vectors)
         none = ops.concatenate([ops.full((1,), -1e9), ops.zeros((self.size - 1,))])
-        return ops.matmul(values, ops.transpose(vectors)) + self.bias + none
+        return ops.matmul(values, ops.transpose(vectors)) + (self.bias + none)
 
     def _sampled(self, values, pieces, vectors):
         """Nats of the pieces against some others (Jean et al. 2015,
