@@ -17,7 +17,7 @@ data:
   path: {folder}
   format: text
   unit: document
-  chunk: {{tokens: 60}}
+  chunk: {{tokens: 20}}
   line_end: <end>
   split: {{by: files, train: train.txt, validate: validate.txt, test: test.txt}}
   allow_leaks: true
@@ -52,7 +52,7 @@ def lines(count: int, seed: int) -> str:
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("lines")
-    for name, count in (("train", 150), ("validate", 20), ("test", 30)):
+    for name, count in (("train", 150), ("validate", 20), ("test", 60)):
         (folder / f"{name}.txt").write_text(lines(count, count), encoding="utf-8")
     file = folder / "lines.yaml"
     file.write_text(EXPERIMENT.format(folder=folder), encoding="utf-8")
