@@ -289,6 +289,20 @@ def test_a_request_that_cannot_be_drawn_says_why(
         model.endpoints()["generate"](asked(["a"], **given))
 
 
+def test_judging_writes_nothing(model: Model) -> None:
+    @tf.function
+    def judged(ids: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {"line": ids, "line_length": lengths}
+        return graph.judged_outputs(
+            model.task, graph.answers(model.task, model.network, inputs), [], None
+        )
+
+    traced = judged.get_concrete_function(tf.constant([[2, 3]]), tf.constant([2])).graph
+    kinds = [node.op for node in traced.as_graph_def().node]
+    # Loops without a state are left out where nothing reads them; rows' seeds have one.
+    assert kinds.count("While") == 1 and kinds.count("StatelessWhile") > 1
+
+
 def test_an_end_that_is_no_piece_is_refused() -> None:
     with pytest.raises(ValueError, match=r"writing\.end: 'z' is no piece of the vocabulary"):
         Model(options(writing={"end": "z"}))

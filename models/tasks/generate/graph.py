@@ -145,12 +145,13 @@ def answers(options: Options, network: keras.Model, inputs: Mapping[str, tf.Tens
     model = LanguageModel(options, network)
     came, lengths = inputs[str(options.text)], lengths_in(options, inputs)
     _, counted = _predicted(options, inputs)
-    figures = model.of_rows(came) if options.last is None else model.of_last(came, lengths)
-    scores = {"figures": figures, "counted": counted}
-    if options.sets:
-        return scores | {"written": drawn_sets(options, model, came, lengths)}
-    rows = tf.shape(came)[0]
-    written = drawn(options, model, came, lengths, Draw.as_stated(options, rows))
+    with model.read_once():
+        figures = model.of_rows(came) if options.last is None else model.of_last(came, lengths)
+        scores = {"figures": figures, "counted": counted}
+        if options.sets:
+            return scores | {"written": drawn_sets(options, model, came, lengths)}
+        rows = tf.shape(came)[0]
+        written = drawn(options, model, came, lengths, Draw.as_stated(options, rows))
     return scores | {"written": written.tokens[:, 0], "written_length": written.lengths[:, 0]}
 
 

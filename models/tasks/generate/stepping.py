@@ -39,6 +39,7 @@ class LanguageModel:
 
     def __init__(self, options: Options, network: keras.Model) -> None:
         self._options = options
+        self._weights = network.weights
         layers = {layer.name: layer for layer in network.layers}
         self._embedding = layers.get(f"{options.text}.embedding")
         recurrent = [name for name in layers if name.startswith(CARRIED)]
@@ -47,6 +48,15 @@ class LanguageModel:
         self._scores = layers[SCORES]
         self._vectors = layers.get(VECTORS)
         self.inner = tuple(network.get_layer(str(options.text)).output.shape[2:])
+
+    def read_once(self) -> keras.StatelessScope:
+        """Within it the weights are read before all loops and not in them.
+
+        A loop that reads none has no state, so that it is left out of a graph whose outputs do not
+        need it: judging writes nothing.
+        """
+        held = [(weight, tf.convert_to_tensor(weight.value)) for weight in self._weights]
+        return keras.StatelessScope(state_mapping=held)
 
     @property
     def size(self) -> int:
