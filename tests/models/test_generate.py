@@ -171,6 +171,22 @@ def test_a_window_that_begins_anew_knows_nothing_of_the_one_before(model: Model)
     np.testing.assert_allclose(second[1], first[1], rtol=1e-6)
 
 
+def test_the_state_after_rows_of_any_length_is_that_of_each_alone(model: Model) -> None:
+    ids = tf.constant([[2, 3, 4, 5, 3, 2, 2, 4], [5, 5, 2, 3, 4, 4, 3, 2]])
+    lengths = [8, 4, 3, 0]
+    rows = tf.gather(ids, [0, 1, 0, 1])
+    begun = model.language.begun(4, tf.int32)
+    together = model.language.after(rows, tf.constant(lengths), begun)
+    for row, length in enumerate(lengths):
+        alone, _ = model.language.read(
+            rows[row : row + 1, : max(length, 1)],
+            tf.constant([length]),
+            model.language.begun(1, tf.int32),
+        )
+        for one, other in zip(tf.nest.flatten(together), tf.nest.flatten(alone), strict=True):
+            np.testing.assert_allclose(one[row], other[0], rtol=1e-5, atol=1e-6)
+
+
 def test_probabilities_of_all_pieces_sum_to_one(model: Model) -> None:
     pieces = tf.range(1, 6)[:, None]
     figures = model.language.of_rows(tf.concat([tf.fill([5, 1], 3), pieces], 1))

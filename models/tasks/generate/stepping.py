@@ -202,8 +202,30 @@ class LanguageModel:
         return after, tf.reshape(figures, [rows, time, len(self.figures)])
 
     def after(self, came: tf.Tensor, lengths: tf.Tensor, before: Ready) -> Ready:
-        """The state after some steps; arguments as of ``read``."""
-        return self._through(came, lengths, before, tf.constant(0), lambda *seen: seen[-1])[0]
+        """The state after some steps; arguments as of ``read``.
+
+        Whole windows are read at once, and only what is left of a row step by step.
+        """
+        steps = self._options.steps
+        whole = lengths // steps
+        came = tf.pad(came, [[0, 0], [0, steps]] + [[0, 0]] * len(self.inner))
+
+        def go_on(place: tf.Tensor, state: Ready) -> tuple[tf.Tensor, Ready]:
+            begin = place * steps
+            fed = _wide(came[:, begin : begin + steps], steps)
+            values, states = self.window(fed, state.states)
+            return place + 1, _chosen(place < whole, Ready(states, values[:, -1]), state)
+
+        _, state = tf.while_loop(
+            lambda place, _: place < tf.reduce_max(tf.concat([whole, [0]], 0)),
+            go_on,
+            (tf.constant(0), before),
+            shape_invariants=(tf.TensorShape([]), _of_any_rows(before)),
+        )
+        left = tf.gather(came, whole[:, None] * steps + tf.range(steps), batch_dims=1)
+        rest = lengths - whole * steps
+        left = left[:, : tf.reduce_max(tf.concat([rest, [0]], 0))]
+        return self._through(left, rest, state, tf.constant(0), lambda *seen: seen[-1])[0]
 
     def _through(
         self, came: tf.Tensor, lengths: tf.Tensor, before: Ready, seen: Any, look: Any
@@ -213,21 +235,14 @@ class LanguageModel:
         def go_on(place, state, seen):
             seen = look(place, state, seen)
             step = self.ready(came[:, place], state.states)
-            inside = place < lengths
-            chosen = tf.nest.map_structure(
-                lambda new, old: tf.where(_like(inside, new), new, old), step, state
-            )
-            return place + 1, chosen, seen
+            return place + 1, _chosen(place < lengths, step, state), seen
 
-        invariants = tf.nest.map_structure(
-            lambda part: tf.TensorShape([None, *part.shape[1:]]), before
-        )
         of_seen = tf.TensorShape([]) if tf.is_tensor(seen) else tf.TensorShape(None)
         _, after, seen = tf.while_loop(
             lambda place, *_: place < tf.shape(came)[1],
             go_on,
             (tf.constant(0), before, seen),
-            shape_invariants=(tf.TensorShape([]), invariants, of_seen),
+            shape_invariants=(tf.TensorShape([]), _of_any_rows(before), of_seen),
         )
         return after, seen
 
@@ -244,8 +259,17 @@ def _wide(window: tf.Tensor, steps: int) -> tf.Tensor:
     return tf.ensure_shape(window, [None, steps, *window.shape[2:]])
 
 
-def _like(inside: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(inside, [-1] + [1] * (values.shape.rank - 1))
+def _chosen(rows: tf.Tensor, new: Ready, old: Ready) -> Ready:
+    """The new state of some rows, boolean ``[rows]``, and the old one of the others."""
+
+    def choose(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.reshape(rows, [-1] + [1] * (one.shape.rank - 1)), one, other)
+
+    return tf.nest.map_structure(choose, new, old)
+
+
+def _of_any_rows(state: Ready) -> Ready:
+    return tf.nest.map_structure(lambda part: tf.TensorShape([None, *part.shape[1:]]), state)
 
 
 def lengths_in(options: Options, inputs: Any) -> tf.Tensor:
