@@ -287,12 +287,13 @@ def _check_slice(options: Any, path: Path, group: str, problems: list[Problem]) 
 def _check_together(parts: dict[str, Any], problems: list[Problem]) -> None:
     task, features, data = parts.get("task"), parts.get("features"), parts.get("data")
     if isinstance(task, TaskOptions):
-        _check_task(task, features or {}, parts, problems)
         if features and all(options is not None for options in features.values()):
             try:
-                parts["task"] = task.bound(features)
+                # What a task is judged by may depend on the features.
+                task = parts["task"] = task.bound(features)
             except ValueError as error:
                 problems.append(Problem(("task",), str(error)))
+        _check_task(task, features or {}, parts, problems)
     tune, network = parts.get("tune"), parts.get("network")
     searches_nothing = isinstance(tune, TuneOptions) and tune.space == {}
     if searches_nothing and isinstance(network, NetworkOptions) and network.build_model is None:

@@ -89,6 +89,8 @@ def measured(task: Task) -> Calibration:
     started = time.perf_counter()
     network.evaluate(validated, verbose=0)
     validate_row = (time.perf_counter() - started) / sum(map(_rows, spread))
+    # Where batches are the task's own, a row may be many rows of theirs.
+    share = sum(map(_rows, held)) / len(lengths)
     judged = next(iter(rows.padded_batch(JUDGED_ROWS)))[0]
     answered = tf.function(lambda inputs: answers(experiment.task, network, inputs))
     answered(judged)
@@ -96,8 +98,8 @@ def measured(task: Task) -> Calibration:
     answered(judged)
     judged_row = (time.perf_counter() - started) / min(JUDGED_ROWS, len(lengths))
     return Calibration(
-        _mean_step(counted, taken, widths),
-        validate_row,
+        _mean_step(counted, taken, widths) * share,
+        validate_row * share,
         judged_row,
         network.count_params(),
         _peak() - before,

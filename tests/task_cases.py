@@ -106,7 +106,33 @@ TEXTS = [
     {"german": "ein Dachs , ein Hund .", "english": "a badger", "topic": "b", "sounds": [0.5]},
     {"german": "Hund", "english": "dog", "topic": "a", "sounds": [2.0, 1.0, 3.0]},
 ]
+LINES = [
+    {"line": "a b", "notes": [[1, 0], [1, 1]], "stream": "x", "position": 0},
+    {"line": "a b new a c", "notes": [[0, 1]] * 5, "stream": "x", "position": 1},
+    {"line": "c", "notes": [[0, 0]], "stream": "y", "position": 0},
+]
 CASES = {
+    "generate": TaskCase(
+        {
+            **{"kind": "generate", "steps": 2, "output_dropout": 0.1, "weight_dropout": 0.1},
+            "writing": {"steps": 3, "end": "c"},
+        },
+        {"line": {"kind": "text"}},
+        LINES,
+        {"line": ["a", "b", "c"]},
+    ),
+    "the last pieces of chunks that overlap": TaskCase(
+        {"kind": "generate", "last": 1, "tied": False, "samples": 2, "writing": {"steps": 2}},
+        {"line": {"kind": "text", "tokens": "characters"}},
+        LINES,
+        {"line": ["a", "b", "c", " "]},
+    ),
+    "sets that come next": TaskCase(
+        {"kind": "generate", "steps": 2, "writing": {"steps": 2}},
+        {"notes": {"kind": "series", "depth": 2, "scale": "none"}},
+        LINES,
+        {},
+    ),
     "classify": TaskCase(
         {"kind": "classify", "label": "mood"},
         WORDS,
@@ -361,7 +387,15 @@ class BuiltTask:
             {name: value[place].numpy() for name, value in targets.items()}
             for place in range(len(self.rows))
         ]
-        return [row["label"] for row in rows] if set(targets) == {"label"} else rows
+        labels = [row["label"] for row in rows] if set(targets) == {"label"} else rows
+        if not hasattr(self.graph, "label_of"):
+            return labels
+        inputs = [self.inputs([place]) for place in range(len(self.rows))]
+        alone = [{name: value[0].numpy() for name, value in row.items()} for row in inputs]
+        return [
+            self.graph.label_of(self.task, row, label)
+            for row, label in zip(alone, labels, strict=True)
+        ]
 
     def batch(self) -> tuple[dict[str, tf.Tensor], Any]:
         """All rows as the network learns from them."""

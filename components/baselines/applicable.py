@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from components.baselines import forecasts, tagging, track
+from components.baselines import forecasts, language, tagging, track
 from components.baselines.baseline import Baseline, Made, Tell, in_words, plain, trained_with
 from components.baselines.judge import in_order, judged
 from components.baselines.rows import Rows
@@ -31,6 +31,8 @@ def applicable(rows: Rows, network: NetworkOptions, training: TrainingOptions) -
     task, features = rows.task, rows.features
     if task.kind == "forecast":
         return _of_forecast(rows)
+    if task.kind == "generate":
+        return _of_language(rows, training)
     if task.kind == "track":
         return [
             plain("most frequent values", rows, _most_frequent),
@@ -82,6 +84,17 @@ def _of_forecast(rows: Rows) -> list[Baseline]:
         )
 
     return [judged_by(name, forecast) for name, forecast in named.items()]
+
+
+def _of_language(rows: Rows, training: TrainingOptions) -> list[Baseline]:
+    found = [plain("frequencies", rows, lambda rows, tell: Made(*language.frequencies(rows)))]
+    if rows.task.sets:
+        return found
+    order = f"Kneser-Ney {language.ORDER}-grams"
+    found.append(plain(order, rows, lambda rows, tell: Made(*language.kneser_ney(rows))))
+    name = f"feed-forward network over {language.WINDOW} pieces"
+    made = plain(name, rows, lambda rows, tell: Made(*language.window(rows, training, tell)))
+    return [*found, made._replace(options={"seed": training.seed})]
 
 
 def modules(features: Mapping[str, FeatureOptions], task: TaskOptions) -> list[str]:

@@ -55,7 +55,13 @@ class TrainingData(NamedTuple):
         )
 
     def labels(self) -> Iterator[Any]:
-        """Transformed labels of the train split, an array a row, or several by name."""
+        """Transformed labels of the train split, an array a row, or several by name; what the task
+        takes for them, where its inputs are what is predicted.
+        """
+        graph = graph_module("tasks", self.task.kind)
+        if hasattr(graph, "label_of"):
+            rows = self.train.as_numpy_iterator()
+            return (graph.label_of(self.task, inputs, label) for inputs, label in rows)
         return (label for _, label in self.train.as_numpy_iterator())
 
 

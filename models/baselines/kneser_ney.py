@@ -73,6 +73,7 @@ class KneserNey:
             {context: sum(counts.values()) for context, counts in followers.items()}
             for followers in self._followers
         ]
+        self._likeliest: dict[Gram, int] = {}
 
     @property
     def parameters(self) -> int:
@@ -112,6 +113,33 @@ class KneserNey:
         return np.array(
             [math.log(self._probability(ids[:place], ids[place])) for place in range(1, len(ids))]
         )
+
+    def likeliest(self, sentence: Sequence[str]) -> np.ndarray:
+        """Which words of a sentence, and whether its end, are the likeliest where they stand.
+
+        Returns:
+            bool ``[words + 1]``.
+        """
+        ids = [START, *self.vocabulary.ids(sentence), END]
+        right = []
+        for place in range(1, len(ids)):
+            for _, gram in self._contexts(ids[max(place - self.order, 0) : place]):
+                longest = gram
+            right.append(self._best(longest) == ids[place])
+        return np.array(right)
+
+    def _best(self, context: Gram) -> int:
+        """The likeliest word behind a known context: one that was seen there, or the likeliest
+        behind the shorter one, since all others share what is left in that one's order.
+        """
+        if context not in self._likeliest:
+            candidates = set(self._followers[len(context)][context])
+            if context:
+                candidates.add(self._best(context[1:]))
+            self._likeliest[context] = max(
+                sorted(candidates), key=lambda word: self._probability(context, word)
+            )
+        return self._likeliest[context]
 
     def perplexity(self, sentences: Iterable[Sequence[str]]) -> float:
         """The inverse geometric mean of the probability of all words and ends.

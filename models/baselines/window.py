@@ -152,8 +152,15 @@ class WindowLanguageModel:
         Returns:
             float32 ``[words + 1]``.
         """
-        contexts, targets = self.windows([stream])
-        return self._scored(contexts, targets, batch_size)
+        return self.scored(stream, batch_size)[0]
+
+    def scored(
+        self, stream: Sequence[str], batch_size: int = 1024
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """``log_probabilities``, and which words and ends are the likeliest, bool
+        ``[words + 1]``.
+        """
+        return self._scored(*self.windows([stream]), batch_size)
 
     def perplexity(self, streams: Iterable[Sequence[str]], batch_size: int = 1024) -> float:
         """The inverse geometric mean of the probability of all words and ends.
@@ -161,14 +168,17 @@ class WindowLanguageModel:
         Raises:
             ValueError: there is no stream.
         """
-        return perplexity([self._scored(*self.windows(streams), batch_size)])
+        return perplexity([self._scored(*self.windows(streams), batch_size)[0]])
 
-    def _scored(self, contexts: np.ndarray, targets: np.ndarray, batch_size: int) -> np.ndarray:
-        parts = [np.zeros(0, np.float32)]
+    def _scored(
+        self, contexts: np.ndarray, targets: np.ndarray, batch_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        parts, right = [np.zeros(0, np.float32)], [np.zeros(0, bool)]
         for begin in range(0, len(targets), batch_size):
             part = slice(begin, begin + batch_size)
             logits = self.network(contexts[part], training=False)
             scores = ops.log_softmax(logits, axis=-1)
             picked = ops.take_along_axis(scores, targets[part, None], axis=-1)
             parts.append(ops.convert_to_numpy(picked)[:, 0])
-        return np.concatenate(parts)
+            right.append(ops.convert_to_numpy(ops.argmax(logits, axis=-1)) == targets[part])
+        return np.concatenate(parts), np.concatenate(right)

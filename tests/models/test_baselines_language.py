@@ -74,6 +74,14 @@ def test_kneser_ney_is_the_slow_one_and_sums_to_one(sentences, order, context, f
         next_word = END if word is None else ids.get(word, UNKNOWN)
         expected = model.probabilities(context[:place], from_start=True)[next_word]
         assert said[place] == pytest.approx(math.log(expected), rel=1e-9)
+    # As does the likeliest word; of several equals, one is.
+    likeliest = model.likeliest(context)
+    for place, word in enumerate([*context, None]):
+        distribution = model.probabilities(context[:place], from_start=True)
+        own = distribution[END if word is None else ids.get(word, UNKNOWN)]
+        equals = np.isclose(distribution, distribution.max(), rtol=1e-12).sum()
+        assert not likeliest[place] or own == pytest.approx(distribution.max(), rel=1e-12)
+        assert likeliest[place] or equals > 1 or own < distribution.max()
 
 
 def test_discounts_are_counts_of_counts_or_the_fallback() -> None:

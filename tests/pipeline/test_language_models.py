@@ -1,0 +1,117 @@
+"""The whole pipeline on text: chunks of documents, a language model, what it writes."""
+
+import json
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Ran, run_file
+
+pytestmark = pytest.mark.slow
+
+COLOURS, ANIMALS = ("red", "green", "blue"), ("cat", "dog", "owl")
+EXPERIMENT = """
+name: lines
+data:
+  path: {folder}
+  format: text
+  unit: document
+  chunk: {{tokens: 20}}
+  line_end: <end>
+  split: {{by: files, train: train.txt, validate: validate.txt, test: test.txt}}
+  allow_leaks: true
+features:
+  tokens: {{kind: tokens, vocabulary: 50}}
+task:
+  kind: generate
+  steps: 8
+  samples: 4
+  output_dropout: 0.1
+  weight_dropout: 0.1
+  writing: {{steps: 5, end: <end>}}
+network: {{cell: gru, units: 16, embedding_size: 8}}
+training: {{batch_size: 4, epochs: 6, learning_rate: 0.02}}
+release:
+  thresholds: {{perplexity: 5}}
+"""
+
+
+def lines(count: int, seed: int) -> str:
+    """Colours before animals: three choices for each word, and a line ends behind an animal."""
+    dice = random.Random(seed)
+    return "".join(
+        " ".join(
+            f"{dice.choice(COLOURS)} {dice.choice(ANIMALS)}" for _ in range(dice.randint(3, 9))
+        )
+        + "\n"
+        for _ in range(count)
+    )
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    folder = tmp_path_factory.mktemp("lines")
+    for name, count in (("train", 150), ("validate", 20), ("test", 60)):
+        (folder / f"{name}.txt").write_text(lines(count, count), encoding="utf-8")
+    file = folder / "lines.yaml"
+    file.write_text(EXPERIMENT.format(folder=folder), encoding="utf-8")
+    return run_file(file, folder / "home", ())
+
+
+def test_what_comes_next_is_learnt_and_judged_on_all_of_the_test_split(learnt: Ran) -> None:
+    assert learnt.failure is None
+    verdict = learnt.record.verdict
+    assert verdict is not None and verdict["blessed"], verdict
+    metrics = verdict["metrics"]
+    assert metrics["perplexity"] < 4.0 < metrics["perplexity_baseline"] - 1.0
+    assert metrics["nats"] == pytest.approx(np.log(metrics["perplexity"]), rel=1e-6)
+    assert metrics["accuracy"] > metrics["accuracy_baseline"]
+
+
+def test_the_released_model_writes_and_goes_on_step_by_step(learnt: Ran) -> None:
+    from serving.repository import Repository
+    from serving.rest import decode_predict, encode_predict
+
+    model = Repository(learnt.place.pushed).load()
+
+    def posted(body: dict[str, Any]) -> dict[str, Any]:
+        request = decode_predict(json.dumps(body).encode(), model.specs)
+        answer = model.signatures[request.signature.name].run(request.inputs)
+        return json.loads(encode_predict(answer, request.row_format))
+
+    words = ["red", "cat", "blue"]
+    line = {"tokens": words, "tokens_length": 3}
+    (served,) = posted({"instances": [line]})["predictions"]
+    assert served["text"].split()[0] in ANIMALS
+    told = {"steps": 40, "n": 2, "temperature": 1.0, "top_k": 0, "top_p": 0.9, "seed": 7}
+    asked = {"signature_name": "generate", "instances": [line | told] * 2}
+    one, other = posted(asked)["predictions"]
+    assert one == other and len(one["text"]) == 2
+    assert one["stopped"] == ["end", "end"] and "<end>" not in "".join(one["text"])
+    (scored,) = posted({"signature_name": "score", "instances": [line]})["predictions"]
+    state = posted({"signature_name": "init_state", "inputs": {"streams": 1}})["outputs"]
+    for word, expected in zip(words, scored["log_probability"], strict=True):
+        before = {name: part[0] for name, part in state.items()}
+        row = {"tokens": [word], "tokens_length": 1, **before}
+        (answer,) = posted({"signature_name": "step", "instances": [row]})["predictions"]
+        state = {name: [part] for name, part in answer.items() if name.startswith("state_")}
+        assert answer["log_probability"] == pytest.approx([expected], abs=1e-4)
+    assert set(answer["next"][:3]) == set(ANIMALS)
+
+
+def test_baselines_stand_beside_it(learnt: Ran) -> None:
+    from pipeline.compare import compare
+
+    table = {
+        row.model: row.metrics for row in compare(learnt.experiment, learnt.place, learnt.record)
+    }
+    grams, window = "Kneser-Ney 5-grams", "feed-forward network over 4 pieces"
+    assert list(table) == ["frequencies", grams, window, "this network (gru)"]
+    assert learnt.record.verdict is not None
+    metrics = learnt.record.verdict["metrics"]
+    for name in ("perplexity", "nats", "accuracy"):
+        trivial = metrics[f"{name}_baseline"]
+        assert table["frequencies"][name] == pytest.approx(trivial, rel=1e-5)
+    assert table[grams]["perplexity"] < table["frequencies"]["perplexity"]
+    assert table[window]["perplexity"] < table["frequencies"]["perplexity"]
