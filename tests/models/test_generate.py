@@ -17,6 +17,7 @@ from models.options import options_class
 from models.spec import NetworkOptions, TrainingOptions
 from models.tasks.generate import Options, graph
 from models.tasks.generate.network import BEFORE, GOES_ON
+from models.tasks.generate.served import texts
 from models.tasks.generate.stepping import LanguageModel
 from models.tasks.generate.windows import batches, lanes_of, longest, streams_of, windows_of
 
@@ -303,6 +304,25 @@ def test_a_request_that_cannot_be_drawn_says_why(
 ) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         model.endpoints()["generate"](asked(["a"], **given))
+
+
+@pytest.mark.parametrize(
+    ("feature", "labels", "expected"),
+    [
+        ({"kind": "text"}, ["it", "ends", "."], "it ends."),
+        ({"kind": "tokens"}, ["it", "ends", "."], "it ends ."),
+        ({"kind": "text", "subwords": True}, ["en", "##ds", "."], "ends."),
+        ({"kind": "text", "tokens": "characters"}, ["a", "<0x0A>", " "], "a\n "),
+    ],
+)
+def test_pieces_become_text_again(
+    feature: dict[str, Any], labels: list[str], expected: str
+) -> None:
+    read = options_class("features", feature["kind"]).model_validate(feature)
+    task = Options(kind="generate").bound({"it": read})
+    pieces = ["", "<unk>", *labels]
+    found = texts(task, tf.constant([[2, 3, 4, 1]]), tf.constant([3]), pieces)
+    assert found.numpy()[0].decode() == expected
 
 
 def test_judging_writes_nothing(model: Model) -> None:
