@@ -21,7 +21,7 @@ FILES = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOT
 OPTIONAL = {
     *("head", "build", "calibration", "calibrated", "endpoints"),
     *("example_table", "table_row", "probabilities"),
-    *("taught", "batches", "answers"),
+    *("taught", "batches", "answers", "label_of"),
 }
 """Functions that not every task has."""
 
