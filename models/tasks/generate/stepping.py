@@ -244,7 +244,7 @@ class LanguageModel:
             lambda place, _: place < tf.reduce_max(tf.concat([whole, [0]], 0)),
             go_on,
             (tf.constant(0), before),
-            shape_invariants=(tf.TensorShape([]), _of_any_rows(before)),
+            shape_invariants=(tf.TensorShape([]), of_any_rows(before)),
         )
         left = tf.gather(came, whole[:, None] * steps + tf.range(steps), batch_dims=1)
         rest = lengths - whole * steps
@@ -266,7 +266,7 @@ class LanguageModel:
             lambda place, *_: place < tf.shape(came)[1],
             go_on,
             (tf.constant(0), before, seen),
-            shape_invariants=(tf.TensorShape([]), _of_any_rows(before), of_seen),
+            shape_invariants=(tf.TensorShape([]), of_any_rows(before), of_seen),
         )
         return after, seen
 
@@ -292,7 +292,8 @@ def _chosen(rows: tf.Tensor, new: Ready, old: Ready) -> Ready:
     return tf.nest.map_structure(choose, new, old)
 
 
-def _of_any_rows(state: Ready) -> Ready:
+def of_any_rows(state: Ready) -> Ready:
+    """The shapes of a state whose number of rows a loop does not know."""
     return tf.nest.map_structure(lambda part: tf.TensorShape([None, *part.shape[1:]]), state)
 
 
