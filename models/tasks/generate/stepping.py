@@ -11,8 +11,9 @@ import tensorflow as tf
 from models.features.sequences import UNKNOWN
 from models.raw import length_name
 from models.tasks.generate import Options
-from models.tasks.generate.layers import SET_FIGURES, TEXT_FIGURES, Carried, set_figures
+from models.tasks.generate.carrying import Carried
 from models.tasks.generate.network import CARRIED, PROJECTION, SCORES, VECTORS
+from models.tasks.generate.scores import SET_FIGURES, TEXT_FIGURES, set_figures
 
 AT_ONCE = 2048
 """Steps whose scores of all pieces are in memory at once: 80 MB with 10,000 pieces."""
