@@ -31,7 +31,8 @@ from pipeline.sample_transform import SampleLearnt, transformed
 TRAINING_SECONDS = 6.0
 FIRST_STEPS = 3
 """Traced and warmed up in these; not counted."""
-JUDGED_ROWS = 256
+JUDGED_ROWS, JUDGED_STEPS = 256, 50_000
+"""So many at most."""
 VALIDATED_BATCHES = 10
 MIB = 2**20
 
@@ -91,12 +92,13 @@ def measured(task: Task) -> Calibration:
     validate_row = (time.perf_counter() - started) / sum(map(_rows, spread))
     # Where batches are the task's own, a row may be many rows of theirs.
     share = sum(map(_rows, held)) / len(lengths)
-    judged = next(iter(rows.padded_batch(JUDGED_ROWS)))[0]
+    most = min(JUDGED_ROWS, max(JUDGED_STEPS // max(int(lengths.max()), 1), 1))
+    judged = next(iter(rows.padded_batch(most)))[0]
     answered = tf.function(lambda inputs: answers(experiment.task, network, inputs))
     answered(judged)
     started = time.perf_counter()
     answered(judged)
-    judged_row = (time.perf_counter() - started) / min(JUDGED_ROWS, len(lengths))
+    judged_row = (time.perf_counter() - started) / min(most, len(lengths))
     return Calibration(
         _mean_step(counted, taken, widths) * share,
         validate_row * share,

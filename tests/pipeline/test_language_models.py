@@ -2,14 +2,18 @@
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from support import Ran, run_file
 
+from pipeline.corpora.chords import chords
+
 pytestmark = pytest.mark.slow
 
+MUSIC = Path(__file__).parents[2] / "experiments" / "chords_stream.yaml"
 COLOURS, ANIMALS = ("red", "green", "blue"), ("cat", "dog", "owl")
 EXPERIMENT = """
 name: lines
@@ -115,3 +119,17 @@ def test_baselines_stand_beside_it(learnt: Ran) -> None:
         assert table["frequencies"][name] == pytest.approx(trivial, rel=1e-5)
     assert table[grams]["perplexity"] < table["frequencies"]["perplexity"]
     assert table[window]["perplexity"] < table["frequencies"]["perplexity"]
+
+
+def test_music_goes_on_by_the_same_loop(tmp_path: Path) -> None:
+    (tmp_path / "chords.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in chords(300, 24, seed=0)), encoding="utf-8"
+    )
+    given = (f"data.path={tmp_path}", "training.epochs=6", "release.thresholds.micro_f1=0.5")
+    music = run_file(MUSIC, tmp_path / "home", given)
+    assert music.failure is None
+    verdict = music.record.verdict
+    assert verdict is not None and verdict["blessed"], verdict
+    metrics = verdict["metrics"]
+    assert metrics["micro_f1"] > metrics["micro_f1_baseline"] + 0.1
+    assert metrics["nats"] < metrics["nats_baseline"]

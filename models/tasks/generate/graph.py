@@ -27,8 +27,8 @@ from models.tasks.generate.judging import (
     statistics,
     summarise,
 )
-from models.tasks.generate.layers import set_figures
 from models.tasks.generate.network import build
+from models.tasks.generate.scores import set_figures
 from models.tasks.generate.served import drawn_sets, texts
 from models.tasks.generate.signatures import endpoints
 from models.tasks.generate.stepping import LanguageModel, lengths_in

@@ -10,7 +10,7 @@ from keras import ops
 
 from models.tasks.f1 import f1
 from models.tasks.generate import Options
-from models.tasks.generate.layers import SET_FIGURES, TEXT_FIGURES
+from models.tasks.generate.scores import SET_FIGURES, TEXT_FIGURES
 
 COUNTED = "steps"
 

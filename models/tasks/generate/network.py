@@ -2,7 +2,7 @@
 
 It reads windows: its inputs are the feature's, ``label.before`` (the step before the window) and
 ``label.goes_on`` int32 ``[batch]`` (whether there is one).  Its output is figures of each step
-(``models.tasks.generate.layers``), of the last ones only where no others are predicted.
+(``models.tasks.generate.scores``), of the last ones only where no others are predicted.
 """
 
 import importlib
@@ -22,15 +22,8 @@ from models.options import FeatureOptions
 from models.raw import length_name
 from models.spec import NetworkOptions
 from models.tasks.generate import Options
-from models.tasks.generate.layers import (
-    AllIds,
-    Begins,
-    Carried,
-    Fed,
-    LastSteps,
-    SetScores,
-    TextScores,
-)
+from models.tasks.generate.carrying import Begins, Carried, Fed, LastSteps
+from models.tasks.generate.scores import AllIds, SetScores, TextScores
 
 BEFORE, GOES_ON = "label.before", "label.goes_on"
 CARRIED, PROJECTION, SCORES, VECTORS = (

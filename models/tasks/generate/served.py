@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from models.tasks.generate import Options
-from models.tasks.generate.stepping import LanguageModel
+from models.tasks.generate.stepping import LanguageModel, Ready, of_any_rows
 from models.writing import WrittenText
 from models.writing import text as writing
 
@@ -44,8 +44,19 @@ def drawn_sets(
         zeros and ones, float32 ``[rows, steps, members]``.
     """
     state = model.after(came, lengths, model.begun(tf.shape(came)[0], came.dtype))
-    found = []
-    for _ in range(options.writing.steps):
-        found.append(tf.cast(model.logits(state.values) > 0.0, tf.float32))
-        state = model.ready(found[-1], state.states)
-    return tf.stack(found, axis=1)
+    steps, members = options.writing.steps, came.shape[-1]
+    found = tf.TensorArray(tf.float32, steps, element_shape=[None, members])
+
+    def go_on(place: tf.Tensor, state: Ready, found: tf.TensorArray) -> tuple:
+        likeliest = tf.cast(model.logits(state.values) > 0.0, tf.float32)
+        state = model.ready(likeliest, state.states)
+        return place + 1, state, found.write(place, likeliest)
+
+    shapes = (tf.TensorShape([]), of_any_rows(state), tf.TensorShape(None))
+    _, _, found = tf.while_loop(
+        lambda place, *_: place < steps,
+        go_on,
+        (tf.constant(0), state, found),
+        shape_invariants=shapes,
+    )
+    return tf.transpose(found.stack(), [1, 0, 2])

@@ -11,9 +11,12 @@ import tensorflow as tf
 from models.features.sequences import UNKNOWN
 from models.raw import length_name
 from models.tasks.generate import Options
-from models.tasks.generate.layers import SET_FIGURES, TEXT_FIGURES, Carried, set_figures
+from models.tasks.generate.carrying import Carried
 from models.tasks.generate.network import CARRIED, PROJECTION, SCORES, VECTORS
+from models.tasks.generate.scores import SET_FIGURES, TEXT_FIGURES, set_figures
 
+AT_ONCE = 2048
+"""Steps whose scores of all pieces are in memory at once: 80 MB with 10,000 pieces."""
 IMPOSSIBLE = -1e9
 
 
@@ -117,15 +120,37 @@ class LanguageModel:
         return self._embedding(self._vectors(tf.zeros([1, 1], tf.int32)))
 
     def of_window(self, values: tf.Tensor, came: tf.Tensor) -> tf.Tensor:
-        """Figures ``[rows, time, figures]`` of steps ``[rows, time, ...]`` that came."""
+        """Figures ``[rows, time, figures]`` of steps ``[rows, time, ...]`` that came.
+
+        However many rows there are, the scores of ``AT_ONCE`` steps are in memory at once.
+        """
+        flat = tf.reshape(values, [-1, values.shape[-1]])
+        right = tf.reshape(came, [-1, *self.inner])
+        count = tf.shape(flat)[0]
+        parts = (count + AT_ONCE - 1) // AT_ONCE
+        found = tf.TensorArray(
+            tf.float32, parts, infer_shape=False, element_shape=[None, len(self.figures)]
+        )
+
+        def go_on(place: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            part = slice(place * AT_ONCE, (place + 1) * AT_ONCE)
+            return place + 1, found.write(place, self._figures(flat[part], right[part]))
+
+        _, found = tf.while_loop(
+            lambda place, _: place < parts, go_on, (tf.constant(0), found), parallel_iterations=1
+        )
+        shape = tf.concat([tf.shape(came)[:2], [len(self.figures)]], 0)
+        return tf.reshape(found.concat(), shape)
+
+    def _figures(self, values: tf.Tensor, came: tf.Tensor) -> tf.Tensor:
+        """Of single steps, ``[steps, figures]``."""
         if self._options.sets:
             return set_figures(self.logits(values), came)
-        return self._scores(values, came, self._all_vectors(), training=False)
+        vectors = self._all_vectors()
+        return self._scores(values[None], came[None], vectors, training=False)[0]
 
     def of_rows(self, came: tf.Tensor) -> tf.Tensor:
         """Figures of each step of whole rows, from what is before it in the row.
-
-        Only the scores of a window are in memory at once.
 
         Args:
             came: steps ``[rows, time, ...]``.
@@ -220,7 +245,7 @@ class LanguageModel:
             lambda place, _: place < tf.reduce_max(tf.concat([whole, [0]], 0)),
             go_on,
             (tf.constant(0), before),
-            shape_invariants=(tf.TensorShape([]), _of_any_rows(before)),
+            shape_invariants=(tf.TensorShape([]), of_any_rows(before)),
         )
         left = tf.gather(came, whole[:, None] * steps + tf.range(steps), batch_dims=1)
         rest = lengths - whole * steps
@@ -242,7 +267,7 @@ class LanguageModel:
             lambda place, *_: place < tf.shape(came)[1],
             go_on,
             (tf.constant(0), before, seen),
-            shape_invariants=(tf.TensorShape([]), _of_any_rows(before), of_seen),
+            shape_invariants=(tf.TensorShape([]), of_any_rows(before), of_seen),
         )
         return after, seen
 
@@ -268,7 +293,8 @@ def _chosen(rows: tf.Tensor, new: Ready, old: Ready) -> Ready:
     return tf.nest.map_structure(choose, new, old)
 
 
-def _of_any_rows(state: Ready) -> Ready:
+def of_any_rows(state: Ready) -> Ready:
+    """The shapes of a state whose number of rows a loop does not know."""
     return tf.nest.map_structure(lambda part: tf.TensorShape([None, *part.shape[1:]]), state)
 
 
