@@ -38,7 +38,7 @@ def frames(options: Audio, analyzers, *files: bytes) -> tf.RaggedTensor:
 def test_a_header_says_what_a_file_is() -> None:
     assert wav_header(wav(10, 16_000, 2)) == (16_000, 2, 40, 44)
     listed = TONE[:12] + b"LIST" + struct.pack("<I", 3) + b"abc\0" + TONE[12:]
-    assert wav_header(listed) == (8000, 1, 1600)
+    assert wav_header(listed) == (8000, 1, 1600, 56)
     assert wav_header(silent_wav(8000)) == (8000, 1, 2, 44)
 
 
