@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from media import wav
 from plain import PlainAnalyzers
 from pydantic import ValidationError
@@ -16,12 +18,14 @@ from models.features.audio import Options as Audio
 from models.features.audio.graph import preprocess
 from models.features.series import Options as Series
 from models.features.text import Options as Text
-from models.layers.ctc import NOTHING
+from models.layers.ctc import NOTHING, PathLoss, PathScores
 from models.options import LabelCount
 from models.raw import RawError
 from models.tasks.transcribe import Options, graph
 from models.tasks.transcribe.served import text_of, word_times
+from models.tasks.transcribe.watched import PieceErrorRate, edit_distances
 from models.writing import UNKNOWN_PIECE
+from models.writing.edits import edit_distance
 
 PEN = {"pen": Series(kind="series", depth=2)}
 SOUND = {"sound": Audio(kind="audio", sample_rate=8000)}
@@ -252,3 +256,42 @@ def test_a_client_that_sends_no_step_gets_some_text() -> None:
     names = built.label_names
     came = graph.served_outputs(built.task, built.scores(inputs), names, Asked(inputs, raw))
     assert came["text"].shape == (1,) and came["word_ends"].numpy().max() <= 1
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.lists(st.integers(1, 3), min_size=1, max_size=4),
+            st.lists(st.integers(1, 3), max_size=6),
+        ),
+        min_size=3,
+        max_size=3,
+    )
+)
+def test_edits_of_a_batch_are_those_of_each_row(rows: list[tuple[list[int], list[int]]]) -> None:
+    true = tf.ragged.constant([row for row, _ in rows], tf.int32).to_tensor(-1, shape=[None, 5])
+    came = tf.ragged.constant([row for _, row in rows], tf.int32).to_tensor(shape=[None, 7])
+    lengths = tf.constant([len(row) for _, row in rows])
+    found = edit_distances(true, came, lengths).numpy().tolist()
+    assert found == [edit_distance(one, other) for one, other in rows]
+
+
+@pytest.mark.slow
+def test_what_training_computes_compiles() -> None:
+    labels = tf.constant([[1, 1, 2], [2, -1, -1]])
+    metric = PieceErrorRate()
+
+    def taught(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            scores = PathScores()(values, tf.constant([6, 4]))
+            loss = PathLoss()(labels, scores)
+        metric.reset_state()
+        metric.update_state(labels, scores)
+        return tape.gradient(loss, values), metric.result()
+
+    values = tf.random.stateless_normal([2, 6, 3], (1, 2))
+    compiled = tf.function(taught, jit_compile=True)(values)
+    for one, other in zip(compiled, taught(values), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
