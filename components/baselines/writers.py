@@ -2,14 +2,12 @@
 
 import copy
 
-import tensorflow as tf
-
 from components.baselines import translate
 from components.baselines.baseline import Baseline, Made, Tell, in_words, plain, trained_with
 from components.baselines.rows import Rows
 from components.baselines.written import judged_and_tabled, judged_network
 from models.baselines.networks import each_step_alone
-from models.options import LABEL, TaskOptions, graph_module
+from models.options import TaskOptions, graph_module
 from models.spec import NetworkOptions, TrainingOptions
 
 
@@ -41,11 +39,10 @@ def _blind(task: TaskOptions) -> TaskOptions:
 
 
 def _one_text(rows: Rows, tell: Tell) -> Made:
-    """The task's trivial baseline, learnt from the texts alone."""
+    """The task's trivial baseline."""
     task = rows.task
     graph = graph_module("tasks", task.kind)
-    ids = rows.transform({task.label: tf.constant(rows.train.targets[task.label])})[LABEL]
-    baseline = graph.baseline(task, [row.numpy() for row in ids], rows.learnt)
+    baseline = graph.baseline(task, rows.training_data.labels(), rows.learnt)
     found = judged_and_tabled(rows, lambda asked: graph.baseline_scores(task, baseline, asked))
     return Made(found.metrics, None, found.table)
 
